@@ -1,0 +1,47 @@
+"""One image in, a shape out, three ways: voxels (Uçar 2019), surfels (Pix2Scene 2018), meshes (Szabó & Favaro 2019).
+
+Data flows, and the package reads, in this order:
+
+    datasets ──images──▶ models ──voxels | surfels | mesh──▶ renderers ──images──▶ objectives ──loss──▶ training
+                                       │                                                          │
+                                       └──▶ metrics ──▶ results (numbers + provenance) ◀──────────┘
+                                                              │
+                                  notebooks ◀── plots, widgets ◀── experiments
+
+| module | what it holds |
+|---|---|
+| `paths`, `files`, `checks` | folders; atomic writes and hashes; argument checks |
+| `geometry` | cameras (the coordinate convention), voxel grids |
+| `renderers` | primitive + camera → image: pure functions, differentiable, no networks |
+| `datasets` | `load(name)` → `ImageSet`; real sets, downloads, built-in stand-ins |
+| `models` | networks, no losses |
+| `objectives` | losses, one record of named terms each, no networks |
+| `metrics` | numbers that judge a shape or a picture |
+| `training` | the loop (Lightning Fabric), checkpoints, one trainer per family |
+| `results` | numbers, seeds, versions, data source, commit: saved, shipped, verified, loaded |
+| `experiments` | one file per experiment: frozen config, smoke / quick / paper, run |
+| `plots`, `widgets` | figures returned, never shown; live views with a static default |
+| `items`, `gallery` | the 50 paper items; figure files with their JSON, claims, verdicts, the gallery page |
+| `pipeline`, `cli` | run notebooks headlessly; the same verbs for a shell |
+
+Names, one per idea:
+
+| name | meaning |
+|---|---|
+| voxels | occupancies in [0, 1], (B, D, H, W): depth away from the azimuth-0 camera, height downward, width right |
+| projection | image (B, 1, H, W) of voxels by P = 1 − exp(−Σ V) (Uçar 2019, Eq. 2) |
+| azimuth | angle of the camera about +y, radians in lib, degrees where a person types it; 0 looks down −z |
+| elevation | angle of the camera above the horizon, radians |
+| texturizer | the two-layer network that maps a projection to a shaded image (Uçar 2019, Sec. 3) |
+| latent | z_s, the shape code; μ and log σ² are its posterior's mean and log-variance |
+| objective | what is minimised: a record of named terms with a `total` |
+| profile | the size of an experiment: `smoke` (seconds), `quick` (a two-core laptop), `paper` (the paper's sizes) |
+| stand-in | built-in data used where a real set is not on the machine; always called by its own name |
+| result | what a finished experiment leaves: numbers, weights, arrays and where they came from |
+| claim | one statement of a paper with the paper's number, ours, and a verdict |
+
+Shape letters: B batch, C channels, H W image rows and columns, D depth, V vertices, F faces, K layers or lights,
+Z latent.
+"""
+
+__version__ = "0.1.0"

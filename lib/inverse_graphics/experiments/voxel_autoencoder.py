@@ -1,0 +1,252 @@
+"""Train and judge one voxel autoencoder: the experiment that the figures of Uçar 2019 are made of.
+
+    config = VoxelAutoencoderConfig(dataset="mnist", objective="mu_vae", steps=1500)
+    result = run(config)                 # finished result if there is one, else trained, resumed if it was killed
+    model = load_autoencoder(result)
+
+The figure's own file (`digit_geometry`, `garment_slices`, …) says which configs it needs in which profile.
+"""
+
+import time
+from dataclasses import dataclass, replace
+
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from inverse_graphics import paths
+from inverse_graphics.datasets import ImageSet, available, load, stand_in_for
+from inverse_graphics.metrics import sparsity
+from inverse_graphics.models.voxels import LatentDiscriminator, VoxelAutoencoder, VoxelAutoencoderSettings
+from inverse_graphics.results import (
+    Result,
+    code_commit,
+    config_from_fields,
+    find_result,
+    library_versions,
+    result_name,
+    save_result,
+)
+from inverse_graphics.training.loop import Runtime, fit, generator_for
+from inverse_graphics.training.voxels import VoxelTrainer
+
+THRESHOLDS = (0.05, 0.5)  # the authors display voxels above 0.05; 0.5 is the usual boundary of an occupancy
+EXAMPLES_PER_CLASS = 4
+PRIOR_SAMPLES = 256
+NEIGHBOURS = 5
+
+
+@dataclass(frozen=True)
+class VoxelAutoencoderConfig:
+    """Everything that a trained autoencoder depends on, but the machine.
+
+    Fields:
+        dataset: a name of `inverse_graphics.datasets`, 28×28 and one channel.
+        objective: `vae`, `beta_vae`, `aae` or `mu_vae`.
+        azimuth: `constant` or `uniform`, see `VoxelTrainer`.
+        train_images, test_images: how many, the first of each split; fewer if the set has fewer.
+        steps, batch_size, learning_rate: of the training. The paper's length is about 23,000 steps of 64.
+        latent, encoder_channels, decoder_channels, texturizer: see `VoxelAutoencoderSettings`.
+        seed: of initial weights, order of pictures and noise.
+    """
+
+    dataset: str = "mnist"
+    objective: str = "mu_vae"
+    azimuth: str = "constant"
+    train_images: int = 60_000
+    test_images: int = 10_000
+    steps: int = 23_000
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    latent: int = 19
+    encoder_channels: int = 128
+    decoder_channels: int = 128
+    texturizer: bool = False
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"voxels-{self.dataset}-{self.objective}"
+
+    def settings(self) -> VoxelAutoencoderSettings:
+        return VoxelAutoencoderSettings(
+            latent=self.latent,
+            encoder_channels=self.encoder_channels,
+            decoder_channels=self.decoder_channels,
+            texturizer=self.texturizer,
+        )
+
+
+def run(config: VoxelAutoencoderConfig, *, runtime: Runtime | None = None, retrain: bool = False) -> Result:
+    """The result of a config: found if it is finished, else trained.
+
+    Where the data set is not on this machine and training is needed, its stand-in is used instead, under its own name
+    and so with another result folder.
+
+    Args:
+        retrain: do not count results that came with the repository. Finished results of this machine still count:
+            delete `runs/` to have them anew.
+
+    Raises:
+        TrainingDiverged, CheckpointError, ResultError, DatasetError: see there.
+    """
+    found = find_result(config, shipped=not retrain)
+    if found is None and not available(config.dataset):
+        stand_in = stand_in_for(config.dataset)
+        print(f"{config.dataset} is not on this machine: training on the stand-in {stand_in} instead")
+        config = replace(config, dataset=stand_in)
+        found = find_result(config, shipped=not retrain)
+    return found or _train(config, runtime or Runtime())
+
+
+def load_autoencoder(result: Result) -> VoxelAutoencoder:
+    """The trained model of a result: float32, evaluation mode, no gradients for its weights."""
+    model = VoxelAutoencoder(config_from_fields(VoxelAutoencoderConfig, result.config).settings())
+    _load(model, result.weights())
+    return model.eval().requires_grad_(False)
+
+
+def _train(config: VoxelAutoencoderConfig, runtime: Runtime) -> Result:
+    fabric = runtime.fabric()
+    fabric.launch()
+    locks = paths.RUNS / ".locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(locks / f"{result_name(config)}.lock")  # two runs of one config at once: the second waits
+    if fabric.is_global_zero:
+        lock.acquire()
+    try:
+        fabric.barrier()
+        if found := find_result(config, shipped=False):
+            return found
+        started = time.monotonic()
+        train = _load_split(config, "train", config.train_images)
+        with torch.random.fork_rng(devices=[]):  # initial weights come from torch's global generator: borrow it
+            torch.manual_seed(config.seed)
+            model = VoxelAutoencoder(config.settings())
+            settings = model.settings
+            judge = LatentDiscriminator(settings.latent, settings.discriminator_width)
+        trainer = VoxelTrainer(
+            model, config.objective, config.learning_rate, judge if config.objective == "aae" else None, config.azimuth
+        )
+        checkpoint = paths.RUNS / result_name(config) / "checkpoint.safetensors"
+        history = fit(
+            trainer,
+            train.images,
+            steps=config.steps,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            checkpoint=checkpoint,
+            runtime=runtime,
+            fabric=fabric,
+            label=config.name,
+        )
+        if fabric.is_global_zero:
+            weights = _rounded(model)
+            test = _load_split(config, "test", config.test_images)
+            numbers, arrays = judge_autoencoder(model.cpu(), train, test, config.seed)
+            provenance = {
+                "data": [train.provenance(), test.provenance()],
+                "seed": config.seed,
+                "versions": library_versions(),
+                "commit": code_commit(),
+                "device": str(fabric.device.type),
+                "processes": fabric.world_size,
+                "precision": fabric._precision.precision,
+                "seconds": round(time.monotonic() - started, 1),
+            }
+            save_result(config, numbers=numbers, provenance=provenance, history=history, weights=weights, arrays=arrays)
+            checkpoint.unlink(missing_ok=True)
+        fabric.barrier()
+        return find_result(config, shipped=False)
+    finally:
+        lock.release()
+
+
+def _load_split(config: VoxelAutoencoderConfig, split: str, count: int) -> ImageSet:
+    whole = load(config.dataset, split)
+    return whole if count >= len(whole) else load(config.dataset, split, count=count)
+
+
+def _rounded(model: VoxelAutoencoder) -> dict[str, Tensor]:
+    """The weights as they will be stored, in half precision, also put back into the model: judge what is kept."""
+    weights = {k: v.half() if v.is_floating_point() else v for k, v in model.cpu().state_dict().items()}
+    _load(model, weights)
+    return weights
+
+
+def _load(model: VoxelAutoencoder, weights: dict[str, Tensor]) -> None:
+    model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
+
+
+@torch.no_grad()
+def judge_autoencoder(
+    model: VoxelAutoencoder, train: ImageSet, test: ImageSet, seed: int
+) -> tuple[dict[str, object], dict[str, Tensor]]:
+    """Numbers and arrays of a trained model, over all of `test`, at the posterior mean and azimuth 0.
+
+    Returns:
+        numbers: mean and standard deviation over test images of the squared errors per pixel, of density and of
+            thickness; the error of the mean training image as a floor; how many latents are used.
+        arrays: `latent_mean`, `latent_std` (Z,) over the test set; `example_latents` (N, Z) and `example_indices` (N,)
+            of the first few test images of each class; `sample_latents` (M, Z) from the prior and `sample_classes`,
+            `sample_votes` (M,): the majority class among the nearest test images of what they look like. No pictures.
+    """
+    model.eval()
+    measures: dict[str, list[Tensor]] = {}
+    means = []
+    for images in test.images.split(100):
+        reconstruction = model(images)
+        for name, values in _measure(images, reconstruction).items():
+            measures.setdefault(name, []).append(values)
+        means.append(reconstruction.posterior.mean)
+    latents = torch.cat(means)
+    numbers: dict[str, object] = {"test_images": len(test)}
+    numbers |= {name: _mean_and_spread(torch.cat(values)) for name, values in measures.items()}
+    mean_image = train.images.mean(0)
+    numbers["floor_mean_image_mse"] = _mean_and_spread((test.images - mean_image).square().mean((1, 2, 3)))
+    numbers["active_latents"] = int((latents.std(0) > 0.1).sum())  # the rest hardly move with the picture
+    examples = [
+        index
+        for label in range(len(test.class_names))
+        for index in (test.labels == label).nonzero().flatten()[:EXAMPLES_PER_CLASS].tolist()
+    ]
+    samples = torch.randn(PRIOR_SAMPLES, latents.shape[1], generator=generator_for(seed, 0))
+    classes, votes = _vote(model, samples, test)
+    return numbers, {
+        "latent_mean": latents.mean(0),
+        "latent_std": latents.std(0),
+        "example_latents": latents[examples],
+        "example_indices": torch.tensor(examples),
+        "sample_latents": samples,
+        "sample_classes": classes,
+        "sample_votes": votes,
+    }
+
+
+def _measure(images: Tensor, reconstruction) -> dict[str, Tensor]:
+    voxels = reconstruction.voxels
+    measures = {
+        "projection_mse": (images - reconstruction.projection).square().mean((1, 2, 3)),
+        "mean_occupancy": sparsity.mean_occupancy(voxels),
+        "depth_roughness": sparsity.depth_roughness(voxels),
+    }
+    if reconstruction.texture is not None:
+        measures["texture_mse"] = (images - reconstruction.texture).square().mean((1, 2, 3))
+    for threshold in THRESHOLDS:
+        measures[f"occupied_fraction_{threshold}"] = sparsity.occupied_fraction(voxels, threshold)
+        measures[f"depth_thickness_{threshold}"] = sparsity.depth_thickness(voxels, threshold)
+    return measures
+
+
+def _vote(model: VoxelAutoencoder, latents: Tensor, test: ImageSet) -> tuple[Tensor, Tensor]:
+    """Class and share of votes, in [0, 1], among the nearest test images of the pictures that latents decode to."""
+    _, projection, texture = model.decode(latents)
+    picture = (projection if texture is None else texture).flatten(1)
+    nearest = torch.cdist(picture, test.images.flatten(1)).topk(NEIGHBOURS, largest=False).indices
+    labels = test.labels[nearest]
+    classes = labels.mode(1).values
+    return classes, (labels == classes[:, None]).float().mean(1)
+
+
+def _mean_and_spread(values: Tensor) -> dict[str, float]:
+    return {"mean": values.double().mean().item(), "std": values.double().std().item()}

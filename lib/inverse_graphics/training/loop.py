@@ -1,0 +1,232 @@
+"""The training loop: one for all three papers, on Lightning Fabric, so that a flag moves it from a laptop to a cluster.
+
+A `Trainer` owns networks and optimizers and knows how to make one step from one batch. `fit` does the rest: devices and
+precision, which pictures make which batch, progress, history, checkpoints, resume, and a stop at NaN.
+
+What a step sees depends on the seed and the step's number alone: batch indices come from the epoch's permutation and
+noise from a generator seeded by (seed, step). So a run killed at any moment and resumed from its last checkpoint gives
+the numbers of an unbroken run, and several processes share a batch exactly: each takes every n-th picture of it.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from tqdm.auto import tqdm
+
+from inverse_graphics.training.checkpoints import load_checkpoint, save_checkpoint
+
+HISTORY_POINTS = 200  # of a loss curve; each is the mean over the steps since the one before
+
+
+class TrainingDiverged(Exception):
+    """A loss became NaN or infinite; the message says at which step and what is kept."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How to run, not what: none of this is part of a result's content hash.
+
+    Fields:
+        accelerator, devices, num_nodes, strategy: Lightning Fabric's flags, for example `"gpu"`, 8, 2, `"ddp"`.
+        precision: Fabric's flag, or `"auto"`: bf16 autocast where the processor has matrix units for it, else fp32.
+        checkpoint_seconds: between checkpoints. Raising it loses more work to a kill and writes less.
+        progress: whether to show a progress bar.
+    """
+
+    accelerator: str = "auto"
+    devices: int | str = 1
+    num_nodes: int = 1
+    strategy: str = "auto"
+    precision: str = "auto"
+    checkpoint_seconds: float = 60.0
+    progress: bool = True
+
+    def fabric(self) -> Fabric:
+        """A Fabric with these settings, not yet launched."""
+        precision = best_precision(self.accelerator) if self.precision == "auto" else self.precision
+        return Fabric(
+            accelerator=self.accelerator,
+            devices=self.devices,
+            num_nodes=self.num_nodes,
+            strategy=self.strategy,
+            precision=precision,
+        )
+
+
+class Trainer(Protocol):
+    """What `fit` trains. `modules` and `optimizers` are checkpointed under their names; `setup` wraps them for the
+    Fabric; `step` makes one update from a batch and returns named scalars, the first of them the total."""
+
+    modules: dict[str, nn.Module]
+    optimizers: dict[str, Optimizer]
+
+    def setup(self, fabric: Fabric) -> None: ...
+
+    def step(self, images: Tensor, noise: "StepNoise") -> NamedTuple: ...
+
+
+class StepNoise:
+    """Random numbers of one step, the same whatever the device and however many processes share the batch.
+
+    Drawn on the CPU for the whole batch; each process takes the rows that belong to its pictures.
+    """
+
+    def __init__(self, seed: int, step: int, batch_size: int, rank: int, world_size: int, device: torch.device) -> None:
+        self._generator = generator_for(seed, step)
+        self._batch, self._rows, self._device = batch_size, slice(rank, None, world_size), device
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal (B, *shape) for this process's share of the batch."""
+        draw = torch.randn(self._batch, *shape, generator=self._generator)
+        return draw[self._rows].to(self._device)
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Uniform on [0, 1), (B, *shape)."""
+        draw = torch.rand(self._batch, *shape, generator=self._generator)
+        return draw[self._rows].to(self._device)
+
+
+def fit(
+    trainer: Trainer,
+    images: Tensor,
+    *,
+    steps: int,
+    batch_size: int,
+    seed: int,
+    checkpoint: Path,
+    runtime: Runtime,
+    fabric: Fabric,
+    label: str = "training",
+) -> list[dict[str, float]]:
+    """Train for `steps` steps, from the checkpoint if there is one.
+
+    Args:
+        images: (N, C, H, W) float32, all of the training set.
+        batch_size: pictures a step over all processes; a multiple of their number, at most N.
+        seed: of the order of pictures and of the noise.
+        checkpoint: file of the run's state; kept at the end, for the caller to delete once the result is safe.
+        fabric: launched; from `runtime.fabric()`.
+
+    Returns:
+        The history: about `HISTORY_POINTS` records of `step` and the mean of each named term since the last record.
+
+    Raises:
+        TrainingDiverged: a total became NaN or infinite. The last checkpoint, from before, is kept.
+        CheckpointError: the checkpoint cannot be read.
+        ValueError: batch size and data or processes do not fit.
+    """
+    count, world = len(images), fabric.world_size
+    if not 0 < batch_size <= count:
+        raise ValueError(f"batch_size: expected 1 to {count} (the training images), got {batch_size}")
+    if batch_size % world:
+        raise ValueError(f"batch_size: expected a multiple of {world} processes, got {batch_size}")
+    trainer.setup(fabric)
+    step, history, sums = 0, [], {}
+    if checkpoint.exists():
+        step, history, sums = _restore(trainer, checkpoint)
+    images = images.to(fabric.device)
+    every = max(1, steps // HISTORY_POINTS)
+    saved = time.monotonic()
+    hidden = not (runtime.progress and fabric.is_global_zero)
+    with tqdm(total=steps, initial=step, desc=label, unit="step", disable=hidden, mininterval=1.0) as bar:
+        while step < steps:
+            mine = batch_indices(count, batch_size, seed, step)[fabric.global_rank :: world].to(images.device)
+            noise = StepNoise(seed, step, batch_size, fabric.global_rank, world, fabric.device)
+            terms = trainer.step(images[mine], noise)._asdict()
+            sums = {name: sums.get(name, 0.0) + value.detach() for name, value in terms.items()}
+            step += 1
+            if step % every == 0 or step == steps:
+                means = _means(fabric, sums, step - (history[-1]["step"] if history else 0))
+                if not all(math.isfinite(value) for value in means.values()):
+                    raise TrainingDiverged(_diverged(label, step, means, checkpoint))
+                history.append({"step": step, **means})
+                sums = {}
+                bar.set_postfix(loss=f"{next(iter(means.values())):.3f}", refresh=False)
+                if time.monotonic() - saved > runtime.checkpoint_seconds and step < steps:
+                    _save(fabric, trainer, checkpoint, step, history)  # here only: every sum has just been checked
+                    saved = time.monotonic()
+            bar.update()
+    _save(fabric, trainer, checkpoint, step, history)
+    return history
+
+
+def batch_indices(count: int, batch_size: int, seed: int, step: int) -> Tensor:
+    """(batch_size,) indices of step `step`: consecutive parts of a permutation made anew for every epoch, its rest
+    dropped."""
+    per_epoch = count // batch_size
+    epoch, part = divmod(step, per_epoch)
+    order = torch.randperm(count, generator=generator_for(seed, -1 - epoch))
+    return order[part * batch_size : (part + 1) * batch_size]
+
+
+def generator_for(seed: int, stream: int) -> torch.Generator:
+    """A CPU generator for one stream of a seed; neighbouring streams are unrelated."""
+    mixed = (seed * 0x9E3779B97F4A7C15 + stream * 0xD1B54A32D192ED03 + 0x2545F4914F6CDD1D) % 2**63
+    return torch.Generator().manual_seed(mixed)
+
+
+def clip_gradients(parameters: Sequence[nn.Parameter], limit: float) -> None:
+    """Scale each parameter's gradient down to Euclidean norm `limit`, tensor by tensor (not all together)."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norms = torch.stack(torch._foreach_norm(gradients))
+    torch._foreach_mul_(gradients, list((limit / norms.clamp_min(limit)).unbind()))
+
+
+def best_precision(accelerator: str = "auto") -> str:
+    """`"bf16-mixed"` where there are matrix units for bf16 (AMX on a CPU, Ampere or later on a GPU), else fp32.
+
+    On a CPU without them, bf16 is not merely no faster: a product can take a hundred times as long.
+    """
+    if accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    if accelerator == "auto" and torch.backends.mps.is_available():
+        return "32-true"
+    return "bf16-mixed" if processor_has_bf16_matrix_units() else "32-true"
+
+
+def processor_has_bf16_matrix_units() -> bool:
+    """Whether Linux says that this processor has AMX tiles for bf16; False where it cannot be told."""
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+
+
+def _means(fabric: Fabric, sums: dict[str, Tensor], steps: int) -> dict[str, float]:
+    stacked = fabric.all_reduce(torch.stack(list(sums.values())).float() / steps, reduce_op="mean")
+    return dict(zip(sums, stacked.tolist(), strict=True))
+
+
+def _save(fabric: Fabric, trainer: Trainer, path: Path, step: int, history: list[dict[str, float]]) -> None:
+    if fabric.is_global_zero:
+        state: dict[str, Any] = {
+            "step": step,
+            "history": history,
+            "modules": {name: module.state_dict() for name, module in trainer.modules.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in trainer.optimizers.items()},
+        }
+        save_checkpoint(path, state)
+    fabric.barrier()
+
+
+def _restore(trainer: Trainer, path: Path) -> tuple[int, list[dict[str, float]], dict[str, Tensor]]:
+    state = load_checkpoint(path)
+    for name, module in trainer.modules.items():
+        module.load_state_dict(state["modules"][name])
+    for name, optimizer in trainer.optimizers.items():
+        optimizer.load_state_dict(state["optimizers"][name])
+    return state["step"], state["history"], {}
+
+
+def _diverged(label: str, step: int, means: dict[str, float], checkpoint: Path) -> str:
+    kept = f"the last good checkpoint is kept in {checkpoint}" if checkpoint.exists() else "no checkpoint was made yet"
+    values = ", ".join(f"{name} {value:g}" for name, value in means.items())
+    return f"{label}: the loss is no longer finite at step {step} ({values}); {kept}. Try a smaller learning rate."
