@@ -148,14 +148,22 @@ def load_result(folder: Path) -> Result:
     return Result(folder=folder, origin=origin, **parts)
 
 
-def ship_result(name: str) -> Path:
-    """Copy the finished result `name` from `runs/` to `data/checkpoints/` and record its hashes in the manifest."""
+def ship_result(name: str, *, weights: bool = True) -> Path:
+    """Copy the finished result `name` from `runs/` to `data/checkpoints/` and record its hashes in the manifest.
+
+    Args:
+        weights: False leaves tensors behind and ships the numbers alone, for further seeds of an experiment.
+    """
     source = paths.RUNS / name
     load_result(source)
     target = paths.CHECKPOINTS / name
-    for file in ("weights.safetensors", "arrays.safetensors", "result.json"):
+    record = json.loads((source / "result.json").read_text(encoding="utf-8"))
+    if not weights:
+        record["files"] = {}
+    for file in record["files"]:
         with atomic_write(target / file) as temporary:
             shutil.copyfile(source / file, temporary)
+    write_json(target / "result.json", record)
     write_manifest()
     return target
 

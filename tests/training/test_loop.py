@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -13,7 +14,7 @@ from torch import Tensor
 from inverse_graphics.training import loop
 from inverse_graphics.training.loop import (
     Runtime,
-    StepNoise,
+    Step,
     TrainingDiverged,
     batch_indices,
     clip_gradients,
@@ -41,9 +42,9 @@ class LineTrainer:
         self.fabric, self.line = fabric, fabric.setup_module(self.modules["line"])
         self.adam = fabric.setup_optimizers(self.optimizers["adam"])
 
-    def step(self, images, noise):
+    def step(self, images, now):
         self.steps += 1
-        target = images.mean((1, 2, 3)) + 0.1 * noise.normal(1)[:, 0]
+        target = images.mean((1, 2, 3)) + 0.1 * now.normal(1)[:, 0]
         total = (self.line(images.flatten(1))[:, 0] - target).square().mean()
         if self.steps == self.poison_at:
             total = total * torch.nan
@@ -96,9 +97,9 @@ def test_kill_9_and_resume_gives_the_numbers_of_an_unbroken_run(tmp_path):
     from pathlib import Path
     from training.test_loop import LineTrainer, Runtime, train
     class Slow(LineTrainer):
-        def step(self, images, noise):
+        def step(self, images, now):
             time.sleep(0.02)
-            return super().step(images, noise)
+            return super().step(images, now)
     runtime = Runtime(accelerator="cpu", precision="32-true", progress=False, checkpoint_seconds=0.1)
     train(Path({str(tmp_path / "killed")!r}), steps=400, trainer=Slow(), runtime=runtime)
     """
@@ -140,9 +141,11 @@ def test_every_picture_is_seen_once_an_epoch_and_the_order_depends_on_the_seed()
 
 
 def test_processes_share_a_batch_of_noise_exactly():
-    device = torch.device("cpu")
-    whole = StepNoise(0, 3, 8, 0, 1, device)
-    parts = [StepNoise(0, 3, 8, rank, 2, device) for rank in range(2)]
+    def share(rank, world):
+        return Step(0, 3, 10, 8, SimpleNamespace(global_rank=rank, world_size=world, device=torch.device("cpu")))
+
+    whole, parts = share(0, 1), [share(0, 2), share(1, 2)]
+    assert whole.fraction == 0.3
     for draw in ("normal", "uniform"):
         expected, shares = getattr(whole, draw)(5), [getattr(part, draw)(5) for part in parts]
         assert torch.equal(expected[0::2], shares[0]) and torch.equal(expected[1::2], shares[1])

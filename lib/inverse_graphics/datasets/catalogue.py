@@ -154,6 +154,11 @@ def available(name: str) -> bool:
     return all(entry.present(split) for split in SPLITS)
 
 
+def class_names(name: str) -> tuple[str, ...]:
+    """What the labels of a set mean, one name per label; needs no file."""
+    return CATALOGUE[require_choice("name", name, CATALOGUE)].class_names
+
+
 def stand_in_for(name: str) -> str:
     """The built-in set to use where `name` is not on this machine; a built-in set is its own stand-in."""
     return CATALOGUE[require_choice("name", name, CATALOGUE)].stand_in or name

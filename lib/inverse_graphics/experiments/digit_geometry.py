@@ -6,8 +6,15 @@
 Expected: AAE dense, μ-VAE sparse (Uçar 2019, Sec. 4.1; the paper shows pictures and no number).
 """
 
+import statistics
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pandas as pd
+
 from inverse_graphics.checks import require_choice
 from inverse_graphics.experiments.voxel_autoencoder import VoxelAutoencoderConfig
+from inverse_graphics.results import Result, find_result
 
 OBJECTIVES = ("vae", "beta_vae", "aae", "mu_vae")
 PROFILES = {
@@ -32,3 +39,82 @@ def configs(profile: str, seed: int = 0) -> dict[str, VoxelAutoencoderConfig]:
         objective: VoxelAutoencoderConfig(**{"dataset": "mnist", "objective": objective, "seed": seed, **settings})
         for objective in OBJECTIVES
     }
+
+
+# What Figure 4 comes to in numbers
+
+LABELS = {"vae": "VAE", "beta_vae": "β-VAE", "aae": "AAE", "mu_vae": "μ-VAE"}
+DENSITY = {  # measures that the words "dense" and "sparse" are judged by
+    "mean_occupancy": "mean occupancy",
+    "occupied_fraction_0.05": "occupied fraction (> 0.05)",
+    "occupied_fraction_0.5": "occupied fraction (> 0.5)",
+    "depth_thickness_0.05": "thickness along depth (> 0.05), voxels",
+    "depth_thickness_0.5": "thickness along depth (> 0.5), voxels",
+}
+ERROR = {"projection_mse": "reconstruction MSE per pixel"}
+
+
+def all_seeds(profile: str, first: dict[str, Result], seeds: Iterable[int] = (1, 2)) -> dict[str, list[Result]]:
+    """Per objective the given results and those of further seeds that are already there; trains nothing.
+
+    A further seed counts only if it was trained on the same data set and all four objectives have it.
+    """
+    found = {objective: [result] for objective, result in first.items()}
+    for seed in seeds:
+        more = {
+            objective: find_result(replace(config, dataset=first[objective].config["dataset"]))
+            for objective, config in configs(profile, seed).items()
+        }
+        if all(more.values()):
+            for objective, result in more.items():
+                found[objective].append(result)
+    return found
+
+
+def summary(results: dict[str, list[Result]]) -> pd.DataFrame:
+    """A row per objective: for each measure the mean over test digits and seeds, the spread over digits (standard
+    deviation, mean over seeds) and the spread over seeds (standard deviation of the seeds' means; empty for one)."""
+    rows = []
+    for objective, runs in results.items():
+        row = {"objective": LABELS[objective]}
+        for measure, heading in (ERROR | DENSITY).items():
+            means = [run.numbers[measure]["mean"] for run in runs]
+            row[heading] = statistics.mean(means)
+            row[f"{heading}, ± digits"] = statistics.mean(run.numbers[measure]["std"] for run in runs)
+            row[f"{heading}, ± seeds"] = statistics.stdev(means) if len(means) > 1 else None
+        row["active latents"] = statistics.mean(run.numbers["active_latents"] for run in runs)
+        row["test digits"], row["seeds"] = runs[0].numbers["test_images"], len(runs)
+        rows.append(row)
+    floor = results["vae"][0].numbers["floor_mean_image_mse"]
+    heading = ERROR["projection_mse"]
+    rows.append({"objective": "floor: mean image", heading: floor["mean"], f"{heading}, ± digits": floor["std"]})
+    return pd.DataFrame(rows).set_index("objective")
+
+
+def densest_and_sparsest(results: dict[str, list[Result]]) -> dict[str, tuple[str, str]]:
+    """Per density measure, which objective is highest and which lowest, by the mean over seeds."""
+    ranks = {}
+    for measure in DENSITY:
+        means = {key: statistics.mean(run.numbers[measure]["mean"] for run in runs) for key, runs in results.items()}
+        ranks[measure] = (max(means, key=means.get), min(means, key=means.get))
+    return ranks
+
+
+def verdict(results: dict[str, list[Result]]) -> tuple[str, str]:
+    """Verdict and reason on "AAE dense, μ-VAE sparse", from all density measures.
+
+    "reproduced" if the AAE is the densest and the μ-VAE the sparsest of the four by every measure; "partly" if the AAE
+    is denser than the μ-VAE by most of them; else "not reproduced".
+    """
+    ranks = densest_and_sparsest(results)
+    agree = sum(rank == ("aae", "mu_vae") for rank in ranks.values())
+    denser = sum(
+        statistics.mean(run.numbers[measure]["mean"] for run in results["aae"])
+        > statistics.mean(run.numbers[measure]["mean"] for run in results["mu_vae"])
+        for measure in DENSITY
+    )
+    told = "; ".join(f"{DENSITY[m]}: densest {LABELS[hi]}, sparsest {LABELS[lo]}" for m, (hi, lo) in ranks.items())
+    reason = f"AAE denser than μ-VAE by {denser} of {len(DENSITY)} measures ({told})"
+    if agree == len(DENSITY):
+        return "reproduced", reason
+    return ("partly" if denser > len(DENSITY) / 2 else "not reproduced"), reason

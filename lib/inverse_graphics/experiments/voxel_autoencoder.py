@@ -9,6 +9,7 @@ The figure's own file (`digit_geometry`, `garment_slices`, …) says which confi
 
 import time
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from filelock import FileLock
@@ -18,6 +19,7 @@ from inverse_graphics import paths
 from inverse_graphics.datasets import ImageSet, available, load, stand_in_for
 from inverse_graphics.metrics import sparsity
 from inverse_graphics.models.voxels import LatentDiscriminator, VoxelAutoencoder, VoxelAutoencoderSettings
+from inverse_graphics.objectives.aae import LAMBDA
 from inverse_graphics.results import (
     Result,
     code_commit,
@@ -45,7 +47,9 @@ class VoxelAutoencoderConfig:
         objective: `vae`, `beta_vae`, `aae` or `mu_vae`.
         azimuth: `constant` or `uniform`, see `VoxelTrainer`.
         train_images, test_images: how many, the first of each split; fewer if the set has fewer.
-        steps, batch_size, learning_rate: of the training. The paper's length is about 23,000 steps of 64.
+        steps, batch_size, learning_rate, decay: of the training, see `VoxelTrainer`. The authors' code makes
+            about 23,000 steps of 64 at a constant rate.
+        adversarial_weight: λ of the AAE; no other objective reads it.
         latent, encoder_channels, decoder_channels, texturizer: see `VoxelAutoencoderSettings`.
         seed: of initial weights, order of pictures and noise.
     """
@@ -58,6 +62,8 @@ class VoxelAutoencoderConfig:
     steps: int = 23_000
     batch_size: int = 64
     learning_rate: float = 1e-3
+    decay: bool = False
+    adversarial_weight: float = LAMBDA
     latent: int = 19
     encoder_channels: int = 128
     decoder_channels: int = 128
@@ -106,6 +112,28 @@ def load_autoencoder(result: Result) -> VoxelAutoencoder:
     return model.eval().requires_grad_(False)
 
 
+class Example(NamedTuple):
+    """A test picture that a result remembers by its latent (Z,). `picture` (1, 28, 28) is the input picture itself,
+    read from the data set, or None where that is not on this machine."""
+
+    latent: Tensor
+    picture: Tensor | None
+
+
+def examples(result: Result, label: int) -> list[Example]:
+    """The test pictures of one class that a result remembers, first one first."""
+    arrays, dataset = result.arrays(), result.config["dataset"]
+    chosen = (arrays["example_labels"] == label).nonzero().flatten()
+    indices = arrays["example_indices"][chosen]
+    pictures: list[Tensor | None] = [None] * len(chosen)
+    if available(dataset):
+        test = load(dataset, "test", count=int(indices.max()) + 1)
+        pictures = list(test.images[indices])
+    return [
+        Example(latent, picture) for latent, picture in zip(arrays["example_latents"][chosen], pictures, strict=True)
+    ]
+
+
 def _train(config: VoxelAutoencoderConfig, runtime: Runtime) -> Result:
     fabric = runtime.fabric()
     fabric.launch()
@@ -126,7 +154,13 @@ def _train(config: VoxelAutoencoderConfig, runtime: Runtime) -> Result:
             settings = model.settings
             judge = LatentDiscriminator(settings.latent, settings.discriminator_width)
         trainer = VoxelTrainer(
-            model, config.objective, config.learning_rate, judge if config.objective == "aae" else None, config.azimuth
+            model,
+            config.objective,
+            learning_rate=config.learning_rate,
+            decay=config.decay,
+            adversarial_weight=config.adversarial_weight,
+            discriminator=judge if config.objective == "aae" else None,
+            azimuth=config.azimuth,
         )
         checkpoint = paths.RUNS / result_name(config) / "checkpoint.safetensors"
         history = fit(
@@ -187,9 +221,10 @@ def judge_autoencoder(
     Returns:
         numbers: mean and standard deviation over test images of the squared errors per pixel, of density and of
             thickness; the error of the mean training image as a floor; how many latents are used.
-        arrays: `latent_mean`, `latent_std` (Z,) over the test set; `example_latents` (N, Z) and `example_indices` (N,)
-            of the first few test images of each class; `sample_latents` (M, Z) from the prior and `sample_classes`,
-            `sample_votes` (M,): the majority class among the nearest test images of what they look like. No pictures.
+        arrays: `latent_mean`, `latent_std` (Z,) over the test set; `example_latents` (N, Z), `example_indices` and
+            `example_labels` (N,) of the first few test images of each class; `sample_latents` (M, Z) from the prior,
+            and `sample_classes`, `sample_votes` (M,): the majority class among the nearest test images of what they
+            look like. No pictures.
     """
     model.eval()
     measures: dict[str, list[Tensor]] = {}
@@ -217,6 +252,7 @@ def judge_autoencoder(
         "latent_std": latents.std(0),
         "example_latents": latents[examples],
         "example_indices": torch.tensor(examples),
+        "example_labels": test.labels[examples],
         "sample_latents": samples,
         "sample_classes": classes,
         "sample_votes": votes,

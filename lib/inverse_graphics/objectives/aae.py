@@ -1,8 +1,11 @@
 """Adversarial autoencoder on projections of voxels (Uçar 2019, Table 1, row 3; Makhzani et al. 2015). Minimised.
 
-Table 1's λ·KL(q(z) ‖ p(z)) over the aggregate posterior q(z) has no closed form; a discriminator stands for it. Three
-Adam steps an iteration: reconstruction (encoder, decoder), discriminator, and the encoder as generator. The paper gives
-neither λ nor the discriminator: λ = 1 and two hidden layers of 1000 are this project's choice.
+Table 1's λ·KL(q(z) ‖ p(z)) over the aggregate posterior q(z) has no closed form; a discriminator stands for it. Two
+Adam steps an iteration: first the discriminator, then the autoencoder on reconstruction plus λ × what the discriminator
+says of the encodings. Often the encoder's adversarial step is taken apart; but Adam's steps do not depend on the scale
+of a loss, so λ would then weigh nothing, and Table 1 has it in one sum.
+
+The paper gives neither λ nor the discriminator. Two hidden layers of 1000 and `LAMBDA` are this project's choice.
 """
 
 from typing import NamedTuple
@@ -14,22 +17,32 @@ from torch import Tensor
 from inverse_graphics.models.voxels import Reconstruction
 from inverse_graphics.objectives.vae import reconstruction_errors
 
-LAMBDA = 1.0
+LAMBDA = 10.0
 
 
 class AAETerms(NamedTuple):
-    """`total` = `projection_error` + `texture_error`, the reconstruction step's objective; the adversarial terms have
-    steps of their own."""
+    """`total` = `projection_error` + `texture_error` + λ·`generator`."""
 
     total: Tensor
     projection_error: Tensor
     texture_error: Tensor
+    generator: Tensor
 
 
-def aae(images: Tensor, reconstruction: Reconstruction) -> AAETerms:
-    """The reconstruction step of L_α of Table 1."""
+def aae(
+    images: Tensor, reconstruction: Reconstruction, posterior_logits: Tensor, *, weight: float = LAMBDA
+) -> AAETerms:
+    """−L_α of Table 1, the autoencoder's part.
+
+    Args:
+        images: (B, 1, H, W) in [0, 1].
+        reconstruction: the model's output for them.
+        posterior_logits: (B,) the discriminator's logits for `reconstruction.latent`.
+        weight: λ. Raising it tightens q(z) to the prior and blurs reconstructions.
+    """
     projection_error, texture_error = reconstruction_errors(images, reconstruction)
-    return AAETerms(projection_error + texture_error, projection_error, texture_error)
+    generator = generator_loss(posterior_logits)
+    return AAETerms(projection_error + texture_error + weight * generator, projection_error, texture_error, generator)
 
 
 def discriminator_loss(prior_logits: Tensor, posterior_logits: Tensor) -> Tensor:
@@ -39,6 +52,6 @@ def discriminator_loss(prior_logits: Tensor, posterior_logits: Tensor) -> Tensor
     return 0.5 * (real + F.binary_cross_entropy_with_logits(posterior_logits, zeros))
 
 
-def generator_loss(posterior_logits: Tensor, *, weight: float = LAMBDA) -> Tensor:
-    """λ × the non-saturating loss of encodings that want to pass for prior draws. Raising λ tightens q(z) to p(z)."""
-    return weight * F.binary_cross_entropy_with_logits(posterior_logits, torch.ones_like(posterior_logits))
+def generator_loss(posterior_logits: Tensor) -> Tensor:
+    """The non-saturating loss of encodings, (B,) logits, that want to pass for prior draws; log 2 when they half do."""
+    return F.binary_cross_entropy_with_logits(posterior_logits, torch.ones_like(posterior_logits))

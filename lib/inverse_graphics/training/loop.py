@@ -4,8 +4,9 @@ A `Trainer` owns networks and optimizers and knows how to make one step from one
 precision, which pictures make which batch, progress, history, checkpoints, resume, and a stop at NaN.
 
 What a step sees depends on the seed and the step's number alone: batch indices come from the epoch's permutation and
-noise from a generator seeded by (seed, step). So a run killed at any moment and resumed from its last checkpoint gives
-the numbers of an unbroken run, and several processes share a batch exactly: each takes every n-th picture of it.
+random numbers from a generator seeded by (seed, step). So a run killed at any moment and resumed from its last
+checkpoint gives the numbers of an unbroken run, and several processes share a batch exactly: each takes every n-th
+picture of it.
 """
 
 import math
@@ -70,18 +71,22 @@ class Trainer(Protocol):
 
     def setup(self, fabric: Fabric) -> None: ...
 
-    def step(self, images: Tensor, noise: "StepNoise") -> NamedTuple: ...
+    def step(self, images: Tensor, now: "Step") -> NamedTuple: ...
 
 
-class StepNoise:
-    """Random numbers of one step, the same whatever the device and however many processes share the batch.
+class Step:
+    """One step of a run: where it stands, and its random numbers.
 
-    Drawn on the CPU for the whole batch; each process takes the rows that belong to its pictures.
+    The numbers are the same whatever the device and however many processes share the batch: drawn on the CPU for the
+    whole batch, of which each process takes the rows that belong to its pictures. `fraction` is the part of the
+    training that lies behind, in [0, 1), for schedules.
     """
 
-    def __init__(self, seed: int, step: int, batch_size: int, rank: int, world_size: int, device: torch.device) -> None:
-        self._generator = generator_for(seed, step)
-        self._batch, self._rows, self._device = batch_size, slice(rank, None, world_size), device
+    def __init__(self, seed: int, index: int, steps: int, batch_size: int, fabric: Fabric) -> None:
+        self.index, self.fraction = index, index / steps
+        self._generator = generator_for(seed, index)
+        self._batch, self._rows = batch_size, slice(fabric.global_rank, None, fabric.world_size)
+        self._device = fabric.device
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal (B, *shape) for this process's share of the batch."""
@@ -139,8 +144,7 @@ def fit(
     with tqdm(total=steps, initial=step, desc=label, unit="step", disable=hidden, mininterval=1.0) as bar:
         while step < steps:
             mine = batch_indices(count, batch_size, seed, step)[fabric.global_rank :: world].to(images.device)
-            noise = StepNoise(seed, step, batch_size, fabric.global_rank, world, fabric.device)
-            terms = trainer.step(images[mine], noise)._asdict()
+            terms = trainer.step(images[mine], Step(seed, step, steps, batch_size, fabric))._asdict()
             sums = {name: sums.get(name, 0.0) + value.detach() for name, value in terms.items()}
             step += 1
             if step % every == 0 or step == steps:
@@ -171,6 +175,11 @@ def generator_for(seed: int, stream: int) -> torch.Generator:
     """A CPU generator for one stream of a seed; neighbouring streams are unrelated."""
     mixed = (seed * 0x9E3779B97F4A7C15 + stream * 0xD1B54A32D192ED03 + 0x2545F4914F6CDD1D) % 2**63
     return torch.Generator().manual_seed(mixed)
+
+
+def cosine_decay(fraction: float) -> float:
+    """Factor of the learning rate: 1 at the start, 0 at the end, along half a cosine."""
+    return 0.5 * (1 + math.cos(math.pi * fraction))
 
 
 def clip_gradients(parameters: Sequence[nn.Parameter], limit: float) -> None:

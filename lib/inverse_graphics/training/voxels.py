@@ -7,25 +7,27 @@ from torch.optim import Adam, Optimizer
 
 from inverse_graphics.checks import require_choice
 from inverse_graphics.models.voxels import LatentDiscriminator, Posterior, Reconstruction, VoxelAutoencoder
-from inverse_graphics.objectives.aae import aae, discriminator_loss, generator_loss
+from inverse_graphics.objectives.aae import LAMBDA, aae, discriminator_loss
 from inverse_graphics.objectives.mu_vae import mu_vae, mu_vae_as_printed
 from inverse_graphics.objectives.vae import beta_vae, vae
 from inverse_graphics.renderers.voxels import project_voxels
-from inverse_graphics.training.loop import StepNoise, clip_gradients
+from inverse_graphics.training.loop import Step, clip_gradients, cosine_decay
 
-OBJECTIVES = {"vae": vae, "beta_vae": beta_vae, "aae": aae, "mu_vae": mu_vae, "mu_vae_as_printed": mu_vae_as_printed}
+VARIATIONAL = {"vae": vae, "beta_vae": beta_vae, "mu_vae": mu_vae, "mu_vae_as_printed": mu_vae_as_printed}
+OBJECTIVES = ("vae", "beta_vae", "aae", "mu_vae", "mu_vae_as_printed")
 GRADIENT_NORM = 1.0  # per tensor, as in the authors' code
 
 
 class VoxelTrainer:
-    """Adam (β₁ 0.9, β₂ 0.999) on one objective. For the AAE three steps an iteration: reconstruction, discriminator,
-    encoder as generator.
+    """Adam (β₁ 0.9, β₂ 0.999) on one objective. For the AAE two steps an iteration: discriminator, then autoencoder.
 
     Args:
         model: the autoencoder, trained in place.
-        objective: a key of `OBJECTIVES`.
+        objective: one of `OBJECTIVES`.
         learning_rate: of every optimizer. Raising it learns faster until the batch norms no longer follow.
+        decay: whether the learning rate falls to 0 along a cosine; short runs end much better for it.
         discriminator: of the latent; needed for `"aae"` only.
+        adversarial_weight: λ of the AAE.
         azimuth: `"constant"` (0) or `"uniform"` noise on [−π, π) (Sec. 3.2).
     """
 
@@ -34,7 +36,9 @@ class VoxelTrainer:
         model: VoxelAutoencoder,
         objective: str,
         learning_rate: float = 1e-3,
+        decay: bool = False,
         discriminator: LatentDiscriminator | None = None,
+        adversarial_weight: float = LAMBDA,
         azimuth: str = "constant",
     ) -> None:
         require_choice("objective", objective, OBJECTIVES)
@@ -42,6 +46,7 @@ class VoxelTrainer:
         if (objective == "aae") != (discriminator is not None):
             raise ValueError(f"discriminator: expected one for the objective aae and only there, got {discriminator}")
         self.settings, self.objective, self.azimuth = model.settings, objective, azimuth
+        self.learning_rate, self.decay, self.adversarial_weight = learning_rate, decay, adversarial_weight
         self.modules: dict[str, nn.Module] = {"encoder": model.encoder, "decoder": model.decoder}
         if model.texturizer is not None:
             self.modules["texturizer"] = model.texturizer
@@ -50,41 +55,41 @@ class VoxelTrainer:
         if discriminator is not None:
             self.modules["discriminator"] = discriminator
             self.optimizers["discriminator"] = Adam(discriminator.parameters(), **adam)
-            self.optimizers["generator"] = Adam(model.encoder.parameters(), **adam)
 
     def setup(self, fabric: Fabric) -> None:
         self._fabric = fabric
         self._run = {name: fabric.setup_module(module.train()) for name, module in self.modules.items()}
         self._steps = {name: fabric.setup_optimizers(optimizer) for name, optimizer in self.optimizers.items()}
 
-    def step(self, images: Tensor, noise: StepNoise):
+    def step(self, images: Tensor, now: Step):
         """One iteration on images (B, 1, 28, 28); returns the objective's terms."""
-        latent_noise = noise.normal(self.settings.latent)
-        reconstruction = self._reconstruct(images, latent_noise, noise)
-        terms = OBJECTIVES[self.objective](images, reconstruction)
-        self._update("autoencoder", terms.total)
+        factor = cosine_decay(now.fraction) if self.decay else 1.0
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = self.learning_rate * factor
+        reconstruction = self._reconstruct(images, now)
         if self.objective == "aae":
-            self._regularise(images, latent_noise, noise.normal(self.settings.latent))
+            judge, latent = self._run["discriminator"], reconstruction.latent
+            prior = now.normal(self.settings.latent)
+            self._update("discriminator", discriminator_loss(judge(prior), judge(latent.detach())))
+            terms = aae(images, reconstruction, judge(latent), weight=self.adversarial_weight)
+        else:
+            terms = VARIATIONAL[self.objective](images, reconstruction)
+        self._update("autoencoder", terms.total)
         return terms
 
-    def _reconstruct(self, images: Tensor, latent_noise: Tensor, noise: StepNoise) -> Reconstruction:
+    def _reconstruct(self, images: Tensor, now: Step) -> Reconstruction:
         posterior = Posterior(*self._run["encoder"](images))
-        latent = posterior.sample(latent_noise)
+        latent = posterior.sample(now.normal(self.settings.latent))
         voxels = self._run["decoder"](latent)
-        azimuth = noise.uniform() * (2 * torch.pi) - torch.pi if self.azimuth == "uniform" else None
+        azimuth = now.uniform() * (2 * torch.pi) - torch.pi if self.azimuth == "uniform" else None
         projection = project_voxels(voxels, azimuth)
         texture = self._run["texturizer"](projection) if "texturizer" in self._run else None
         return Reconstruction(posterior, latent, voxels, projection, texture)
 
-    def _regularise(self, images: Tensor, latent_noise: Tensor, prior: Tensor) -> None:
-        latent = Posterior(*self._run["encoder"](images)).sample(latent_noise)
-        judge = self._run["discriminator"]
-        self._update("discriminator", discriminator_loss(judge(prior), judge(latent.detach())))
-        self._update("generator", generator_loss(judge(latent)))
-
     def _update(self, name: str, loss: Tensor) -> None:
         optimizer = self._steps[name]
-        for each in self._steps.values():  # the generator's loss also reaches the discriminator: clear everything
+        for each in self._steps.values():  # the autoencoder's loss reaches the discriminator, too: clear all
             each.zero_grad(set_to_none=True)
         self._fabric.backward(loss)
         clip_gradients([p for group in optimizer.param_groups for p in group["params"]], GRADIENT_NORM)

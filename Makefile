@@ -1,0 +1,67 @@
+# The shell's door to the project. What each verb does is in lib/inverse_graphics/cli.py.
+#
+#   PROFILE=smoke|quick|paper   size of the experiments (default quick)
+#   RETRAIN=1                   train again instead of loading finished results
+#   ONLY=05                     only the notebooks whose name starts so
+#   INVERSE_GRAPHICS_PYTHON=…   use this interpreter (a conda environment's, say) instead of making .venv
+
+PROFILE ?= quick
+PYTHON3 ?= python3
+PYTHON := $(or $(INVERSE_GRAPHICS_PYTHON),.venv/bin/python)
+COMPANION := $(PYTHON) -m inverse_graphics.cli
+NOTEBOOKS := $(sort $(wildcard notebooks/$(ONLY)*.ipynb))
+RUNS := $(patsubst notebooks/%.ipynb,run-%,$(NOTEBOOKS))
+# Threads that wait by spinning make a busy machine many times slower.
+export OMP_WAIT_POLICY ?= PASSIVE
+# Tests run two at a time; more threads inside each would only fight over the cores.
+TEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
+
+.DEFAULT_GOAL := help
+.PHONY: help setup data figures gallery train test lab bench lint clean .environment $(RUNS)
+
+help: ## this list
+	@sed -n 's/^#   \(.*\)/  \1/p' Makefile; echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: .environment ## make the environment (every other target does so when it is needed)
+	@echo "The environment is ready: $(PYTHON)"
+
+.environment:
+	@$(if $(INVERSE_GRAPHICS_PYTHON),:,$(PYTHON3) tools/setup_environment.py)
+
+data: .environment ## download the real data sets, verified by hash
+	@$(COMPANION) data get
+
+figures: .environment ## run the notebooks, then write figures/ and its gallery; make -j2 runs two at a time
+	@test -n "$(RUNS)" || { echo "no notebook in notebooks/ starts with '$(ONLY)'" >&2; exit 2; }
+	@status=0; $(MAKE) --no-print-directory --keep-going $(RUNS) || status=1; \
+	  $(COMPANION) gallery --profile $(PROFILE) || status=1; exit $$status
+
+$(RUNS): run-%: .environment
+	@$(COMPANION) figures --no-gallery --profile $(PROFILE) $(if $(RETRAIN),--retrain) notebooks/$*.ipynb
+
+gallery: .environment ## write figures/README.md and claims.csv again from what stands in figures/
+	@$(COMPANION) gallery --profile $(PROFILE)
+
+train: ## run the notebooks with training, as `make figures RETRAIN=1`
+	@$(MAKE) --no-print-directory figures RETRAIN=1
+
+test: .environment ## the tests, then every notebook cell by cell
+	@$(TEST) tests
+	@$(if $(wildcard notebooks/*.ipynb),INVERSE_GRAPHICS_FIGURES=build/nbval/figures $(TEST) \
+	  -o addopts=-q -o filterwarnings= -p no:cacheprovider \
+	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks)
+
+lab: .environment ## open JupyterLab on the notebooks
+	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks
+
+bench: .environment ## measure speed against peers and limits
+	@for script in benchmarks/bench_*.py; do echo "$$script"; $(PYTHON) "$$script" || exit 1; done
+
+lint: .environment ## look the code over with ruff
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+
+clean: ## remove what was built (build/, caches); keeps .venv, runs/, data/ and figures/
+	@rm -rf build .pytest_cache .ruff_cache
+	@find lib tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,268 @@
+"""Run notebooks headlessly, each in processes of its own that a wall clock can stop.
+
+papermill runs a notebook in a child process; the notebook's kernel is a child of that. A widget with an Output can make
+such a kernel wait for ever, and a cell that timed out has been seen recorded as `completed`; so the whole tree of
+processes is ended when the time is up, and a notebook counts as run only if every code cell has an execution count.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from inverse_graphics import paths
+from inverse_graphics.files import atomic_write, write_json
+
+OK, FAILED, TIMED_OUT = "ok", "failed", "timed out"
+TIMEOUTS = {"smoke": 300.0, "quick": 600.0, "paper": 7200.0}  # seconds a notebook may take where nothing is trained
+RETRAIN_TIMEOUT = 7200.0
+PARAMETERS = ("profile", "retrain")  # what every notebook's `parameters` cell must define
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a notebook's run ended: `status` is "ok", "failed" or "timed out"; `reason` is one line, empty if ok."""
+
+    notebook: str
+    profile: str
+    retrain: bool
+    status: str
+    seconds: float
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.status:9}  {self.notebook:32} {self.seconds:7.1f} s  {self.reason}".rstrip()
+
+
+def run_notebook(
+    path: Path | str,
+    *,
+    profile: str = "quick",
+    retrain: bool = False,
+    timeout: float | None = None,
+    stop: threading.Event | None = None,
+) -> Outcome:
+    """Run one notebook in its own folder with `profile` and `retrain` injected; never raises for what it does.
+
+    The executed copy goes to `build/notebooks/<profile>/NAME.ipynb`, also of a failing notebook as far as it got, with
+    `NAME.status.json` (the Outcome) and `NAME.log` (what papermill printed) beside it.
+
+    Args:
+        path: the notebook.
+        profile: `smoke`, `quick` or `paper`.
+        retrain: whether experiments train again instead of loading finished results.
+        timeout: wall-clock seconds; None takes `TIMEOUTS[profile]`, or `RETRAIN_TIMEOUT` with `retrain`.
+        stop: set by another thread to end the run early.
+
+    Raises:
+        ValueError: unknown profile, or no notebook at `path`.
+    """
+    if profile not in paths.PROFILES:  # by hand: `checks` imports torch, which costs each notebook seconds
+        raise ValueError(f"profile: expected one of {', '.join(paths.PROFILES)}; got {profile!r}")
+    path = Path(path).resolve()
+    if not path.is_file() or path.suffix != ".ipynb":
+        raise ValueError(f"path: expected a notebook file (.ipynb), got {path}")
+    limit = timeout or (RETRAIN_TIMEOUT if retrain else TIMEOUTS[profile])
+    folder = paths.BUILD / "notebooks" / profile
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="ig-") as scratch:  # short: a socket's path may have 107 characters
+        executed = Path(scratch) / path.name
+        log = folder / f"{path.stem}.log"
+        parameters = dict(zip(PARAMETERS, (profile, retrain), strict=True))
+        request = {"source": str(path), "executed": str(executed), "parameters": parameters}
+        with _child(request, Path(scratch), log) as process:
+            while process.poll() is None and not (stop and stop.is_set()) and time.monotonic() - started < limit:
+                time.sleep(0.05)
+            code = process.poll()
+        notebook = _read(executed)
+        if code is None:
+            stopped_early = stop is not None and stop.is_set()
+            status, reason = (FAILED, "interrupted") if stopped_early else (TIMED_OUT, f"stopped after {limit:g} s")
+        else:
+            reason = _reason(notebook, log, code)
+            status = FAILED if reason else OK
+        if notebook is not None:
+            with atomic_write(folder / path.name) as temporary:
+                temporary.write_bytes(executed.read_bytes())
+        else:
+            (folder / path.name).unlink(missing_ok=True)  # of an earlier run: it would pass for this one's
+    outcome = Outcome(path.stem, profile, retrain, status, round(time.monotonic() - started, 1), reason)
+    write_json(folder / f"{path.stem}.status.json", asdict(outcome))
+    return outcome
+
+
+def run_notebooks(
+    notebooks: Sequence[Path],
+    *,
+    jobs: int = 1,
+    report: Callable[[Outcome], None] = print,
+    **options: object,
+) -> list[Outcome]:
+    """Run several notebooks, `jobs` at a time; a failing one does not stop the others.
+
+    Args:
+        notebooks: their paths.
+        jobs: how many run side by side.
+        report: called with each Outcome as it comes.
+        options: `profile`, `retrain`, `timeout` of `run_notebook`.
+    """
+    stop = threading.Event()
+
+    def run(path: Path) -> Outcome:
+        if stop.is_set():
+            return Outcome(path.stem, str(options.get("profile", "quick")), False, FAILED, 0.0, "interrupted")
+        outcome = run_notebook(path, stop=stop, **options)
+        report(outcome)
+        return outcome
+
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        try:
+            return list(pool.map(run, notebooks))
+        except BaseException:  # Ctrl-C above all: the children are in sessions of their own and do not hear it
+            stop.set()
+            raise
+
+
+@contextlib.contextmanager
+def _child(request: dict[str, object], scratch: Path, log: Path) -> Iterator[subprocess.Popen]:
+    """A child process that runs papermill; on leaving, it and all that came of it are gone."""
+    environment = os.environ | {
+        "JUPYTER_RUNTIME_DIR": str(scratch),  # sockets and connection files: gone with the scratch folder
+        "IPYTHONDIR": str(scratch / "ipython"),  # a reader's own IPython start-up files must not change a figure
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    command = [sys.executable, "-m", "inverse_graphics.pipeline", json.dumps(request)]
+    with open(log, "w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            _end(process)
+
+
+def _end(process: subprocess.Popen) -> None:
+    """TERM, then KILL, to a process and its descendants (kernels have sessions of their own: one group is not all)."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(process.pid)
+        tree = [*root.children(recursive=True), root]
+        for action in (psutil.Process.terminate, psutil.Process.kill):
+            for member in tree:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    action(member)
+            _, tree = psutil.wait_procs(tree, timeout=3)
+    process.wait()
+
+
+def _read(executed: Path) -> dict[str, Any] | None:
+    try:  # not with nbformat: its import takes seconds
+        return json.loads(executed.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # nothing ran, or it was stopped while it wrote
+        return None
+
+
+def _reason(notebook: dict[str, Any] | None, log: Path, code: int) -> str:
+    """One line on why a run failed; empty if it did not."""
+    if code != 0 or notebook is None:
+        return _raised(notebook) or _last_line(log) or f"ended with exit status {code}"
+    for number, cell in _code_cells(notebook):
+        if cell["execution_count"] is None or cell["metadata"].get("papermill", {}).get("status") != "completed":
+            return f"code cell {number} was not executed to its end"
+    return ""
+
+
+def _raised(notebook: dict[str, Any] | None) -> str:
+    for number, cell in _code_cells(notebook) if notebook else ():
+        for output in cell["outputs"]:
+            if output["output_type"] == "error" and "raises-exception" not in cell["metadata"].get("tags", ()):
+                message = (output["evalue"].strip().splitlines() or [""])[0]
+                return f"{output['ename']}: {message} (code cell {number})"
+    return ""
+
+
+def _code_cells(notebook: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Code cells with their number in the source, so without the parameters that papermill puts in."""
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    cells = [cell for cell in cells if "injected-parameters" not in cell["metadata"].get("tags", ())]
+    return ((number, cell) for number, cell in enumerate(cells, 1) if "".join(cell["source"]).strip())
+
+
+def _last_line(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return lines[-1][:300] if lines else ""
+
+
+# What runs in the child process
+
+
+def _execute(source: str, executed: str, parameters: dict[str, object]) -> None:
+    # jsonschema, which nbformat brings in, imports it if it can and works without; its import builds a grammar for
+    # internationalised addresses, which takes seconds and which no notebook needs.
+    sys.modules.setdefault("rfc3987_syntax", None)
+
+    import ipykernel.kernelspec
+    import papermill
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
+
+    class OwnKernelManager(AsyncKernelManager):
+        """Starts a kernel of this very interpreter, whatever kernel specs a machine has, and talks to it over sockets
+        that are files in our scratch folder (ports can be taken between choosing and binding one)."""
+
+        def __init__(self, **settings: object) -> None:
+            file = str(Path(executed).with_name("kernel"))
+            # The sockets' names begin with `ip`. Left to itself it is `kernel-ipc` in the working folder, and two
+            # notebooks of one folder get each other's messages.
+            super().__init__(transport="ipc", ip=f"{file}-ipc", connection_file=f"{file}.json", **settings)
+            self._kernel_spec = KernelSpec(**ipykernel.kernelspec.get_kernel_dict())
+
+    defined = papermill.inspect_notebook(source)
+    missing = [name for name in parameters if name not in defined]
+    if missing:
+        raise ValueError(f"the notebook's cell tagged `parameters` does not define {', '.join(missing)}")
+    papermill.execute_notebook(
+        source,
+        executed,
+        parameters=parameters,
+        kernel_name="python3",
+        kernel_manager_class=OwnKernelManager,
+        cwd=str(Path(source).parent),
+        progress_bar=False,
+        store_widget_state=False,  # a plotly widget's state is 5 MB; not wanted in an executed copy
+    )
+
+
+def _leave_with(parent: int, scratch: Path) -> None:
+    """End this process soon after its parent is gone, even killed; the kernel watches this process in the same way."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    shutil.rmtree(scratch, ignore_errors=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    request = json.loads(sys.argv[1])
+    watch = (os.getppid(), Path(request["executed"]).parent)
+    threading.Thread(target=_leave_with, args=watch, daemon=True).start()
+    _execute(**request)

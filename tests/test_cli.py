@@ -1,0 +1,113 @@
+"""The verbs for a shell: exit statuses, and one line for a mistake."""
+
+import pytest
+
+from inverse_graphics import cli, datasets, paths
+from inverse_graphics.datasets import downloads
+from inverse_graphics.experiments import catalogue
+from inverse_graphics.pipeline import Outcome
+from inverse_graphics.results import Result
+from support.notebooks import write_notebook
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Notebooks that were asked for, with their options; the one called 02_bad fails."""
+    asked = []
+
+    def run_notebooks(notebooks, *, report, **options):
+        asked.append(([path.stem for path in notebooks], options))
+        return [Outcome(path.stem, "quick", False, "failed" if "bad" in path.stem else "ok", 0.0) for path in notebooks]
+
+    monkeypatch.setattr("inverse_graphics.pipeline.run_notebooks", run_notebooks)
+    return asked
+
+
+def test_figures_takes_prefixes_files_or_all_and_writes_the_gallery(workspace, runs):
+    first = write_notebook(paths.NOTEBOOKS / "01_good.ipynb")
+    write_notebook(paths.NOTEBOOKS / "02_bad.ipynb")
+    assert cli.main(["figures", "01", "--retrain", "--jobs", "2", "--timeout", "9"]) == 0
+    assert runs[-1] == (["01_good"], {"jobs": 2, "profile": "quick", "retrain": True, "timeout": 9.0})
+    assert (paths.FIGURES / "README.md").exists()
+    assert cli.main(["figures", str(first), "--no-gallery", "--profile", "smoke"]) == 0
+    assert not (paths.BUILD / "smoke" / "figures").exists()
+    assert cli.main(["figures"]) == 1
+    assert runs[-1][0] == ["01_good", "02_bad"]
+
+
+def test_an_unknown_notebook_is_a_usage_error(workspace, runs, capsys):
+    write_notebook(paths.NOTEBOOKS / "01_good.ipynb")
+    assert cli.main(["figures", "07"]) == 2
+    assert capsys.readouterr().err == "inverse_graphics: no notebook '07'; there are 01_good\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["paint"], ["figures", "--profile", "huge"], ["figures", "--jobs", "0"], ["data", "burn"]]
+)
+def test_what_argparse_refuses_is_a_usage_error(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_data_list_says_what_is_here(workspace, capsys):
+    assert cli.main(["data", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == datasets.names()
+    assert next(line for line in lines if line.startswith("digits ")).endswith("built in")
+    assert "digits stands in" in next(line for line in lines if line.startswith("mnist "))
+
+
+def test_data_check_fails_where_something_is_missing(workspace, capsys):
+    assert cli.main(["data", "check", "digits"]) == 0
+    assert cli.main(["data", "check", "mnist"]) == 1
+    assert "missing" in capsys.readouterr().out
+
+
+def test_data_get_downloads_what_can_be(workspace, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(downloads, "download", lambda name: asked.append(name) or workspace)
+    assert cli.main(["data", "get", "mnist", "digits"]) == 0
+    assert asked == ["mnist"]
+
+    def fail(name):
+        raise datasets.DatasetError("no mirror answered")
+
+    monkeypatch.setattr(downloads, "download", fail)
+    assert cli.main(["data", "get", "mnist"]) == 1
+    assert capsys.readouterr().err == "inverse_graphics: no mirror answered\n"
+
+
+def test_an_unknown_data_set_lists_the_known(capsys):
+    assert cli.main(["data", "get", "mnits"]) == 2
+    assert "unknown data set mnits; there are mnist" in capsys.readouterr().err
+
+
+def test_ship_says_what_there_is_and_refuses_what_is_unfinished(workspace, capsys):
+    (paths.RUNS / "tiny-01").mkdir()
+    assert cli.main(["ship", "huge"]) == 2
+    assert "there are tiny-01" in capsys.readouterr().err
+    assert cli.main(["ship", "tiny-01"]) == 1
+    assert "not a readable result" in capsys.readouterr().err
+
+
+def test_train_hands_its_flags_on_and_names_what_it_got(workspace, monkeypatch, capsys):
+    asked = {}
+
+    def train(name, **options):
+        asked.update(options, name=name)
+        return [Result(workspace / "tiny-01", "trained on this machine", {}, {}, {}, [])]
+
+    monkeypatch.setattr(catalogue, "train", train)
+    flags = ["--profile", "smoke", "--seed", "3", "--retrain", "--accelerator", "cpu", "--devices", "2"]
+    assert cli.main(["train", "ucar-f4", *flags]) == 0
+    assert capsys.readouterr().out == "tiny-01  trained on this machine\n"
+    runtime = asked.pop("runtime")
+    assert (runtime.accelerator, runtime.devices) == ("cpu", 2)
+    assert asked == {"name": "ucar-f4", "profile": "smoke", "seed": 3, "retrain": True}
+
+
+def test_an_unknown_experiment_lists_the_known(capsys):
+    assert cli.main(["train", "ucar-f44"]) == 2
+    assert "no experiment 'ucar-f44'; there are ucar-f4, ucar-f5" in capsys.readouterr().err

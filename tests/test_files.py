@@ -1,0 +1,42 @@
+"""Writing files: the old one or the new one, never a part."""
+
+import json
+import stat
+
+import pytest
+
+from inverse_graphics.files import atomic_write, sha256, write_json, write_text
+
+
+def test_a_write_that_fails_in_the_middle_leaves_the_old_file_and_nothing_else(tmp_path):
+    target = tmp_path / "figure.png"
+    target.write_text("old")
+    with pytest.raises(OSError, match="disk full"), atomic_write(target) as temporary:
+        temporary.write_text("half of the n")
+        raise OSError("disk full")
+    assert target.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["figure.png"]
+
+
+def test_a_write_makes_folders_keeps_the_suffix_and_is_readable_by_others(tmp_path):
+    target = tmp_path / "a" / "b.csv"
+    with atomic_write(target) as temporary:
+        assert temporary.suffix == ".csv"
+        temporary.write_text("new")
+    assert target.read_text() == "new"
+    assert target.stat().st_mode & stat.S_IRUSR
+    (tmp_path / "plain").write_text("")
+    assert target.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_json_is_written_as_it_is_read_and_nan_is_refused(tmp_path):
+    write_json(tmp_path / "x.json", {"b": 1, "a": "μ"})
+    assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8")) == {"b": 1, "a": "μ"}
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "y.json", float("nan"))
+    assert not (tmp_path / "y.json").exists()
+
+
+def test_sha256_is_the_known_one(tmp_path):
+    write_text(tmp_path / "abc", "abc")
+    assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
