@@ -144,6 +144,8 @@ def _child(request: dict[str, object], scratch: Path, log: Path) -> Iterator[sub
         "JUPYTER_RUNTIME_DIR": str(scratch),  # sockets and connection files: gone with the scratch folder
         "IPYTHONDIR": str(scratch / "ipython"),  # a reader's own IPython start-up files must not change a figure
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "INVERSE_GRAPHICS_HEADLESS": "1",  # widgets show their static figure
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),  # spinning threads slow a busy machine down
     }
     command = [sys.executable, "-m", "inverse_graphics.pipeline", json.dumps(request)]
     with open(log, "w", encoding="utf-8") as output:

@@ -2,9 +2,9 @@ import math
 
 import pytest
 import torch
-from support import naive_voxels
 
 from inverse_graphics.renderers.voxels import SAMPLINGS, project_voxels, ray_matrix, rotate_voxels
+from support import naive_voxels
 
 AZIMUTH = torch.tensor([0.3, -2.2], dtype=torch.float64)
 ELEVATION = torch.tensor([0.4, -0.7], dtype=torch.float64)

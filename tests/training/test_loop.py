@@ -1,4 +1,5 @@
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -162,6 +163,12 @@ def test_gradients_are_clipped_tensor_by_tensor():
     clip_gradients([long, short, torch.nn.Parameter(torch.zeros(1))], 1.0)
     torch.testing.assert_close(long.grad, torch.tensor([0.6, 0.8]))
     torch.testing.assert_close(short.grad, torch.tensor([0.3, 0.4]))
+
+
+def test_freed_memory_is_kept_where_glibc_can_be_asked(monkeypatch):
+    assert loop.keep_freed_memory() == (platform.libc_ver()[0] == "glibc")
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
+    assert not loop.keep_freed_memory()
 
 
 def test_precision_is_bf16_only_with_matrix_units(monkeypatch):

@@ -28,6 +28,7 @@ class VoxelTrainer:
         decay: whether the learning rate falls to 0 along a cosine; short runs end much better for it.
         discriminator: of the latent; needed for `"aae"` only.
         adversarial_weight: λ of the AAE.
+        deterministic: whether the latent is the posterior's mean in training, too, instead of a sample.
         azimuth: `"constant"` (0) or `"uniform"` noise on [−π, π) (Sec. 3.2).
     """
 
@@ -39,6 +40,7 @@ class VoxelTrainer:
         decay: bool = False,
         discriminator: LatentDiscriminator | None = None,
         adversarial_weight: float = LAMBDA,
+        deterministic: bool = False,
         azimuth: str = "constant",
     ) -> None:
         require_choice("objective", objective, OBJECTIVES)
@@ -47,6 +49,7 @@ class VoxelTrainer:
             raise ValueError(f"discriminator: expected one for the objective aae and only there, got {discriminator}")
         self.settings, self.objective, self.azimuth = model.settings, objective, azimuth
         self.learning_rate, self.decay, self.adversarial_weight = learning_rate, decay, adversarial_weight
+        self.deterministic = deterministic
         self.modules: dict[str, nn.Module] = {"encoder": model.encoder, "decoder": model.decoder}
         if model.texturizer is not None:
             self.modules["texturizer"] = model.texturizer
@@ -80,7 +83,8 @@ class VoxelTrainer:
 
     def _reconstruct(self, images: Tensor, now: Step) -> Reconstruction:
         posterior = Posterior(*self._run["encoder"](images))
-        latent = posterior.sample(now.normal(self.settings.latent))
+        noise = now.normal(self.settings.latent)
+        latent = posterior.mean if self.deterministic else posterior.sample(noise)
         voxels = self._run["decoder"](latent)
         azimuth = now.uniform() * (2 * torch.pi) - torch.pi if self.azimuth == "uniform" else None
         projection = project_voxels(voxels, azimuth)

@@ -1,0 +1,82 @@
+"""Depth maps: how far along each of a camera's rays the first surface lies, and the surfels read off them.
+
+A depth map is (H, W): distance along the ray through a pixel's centre, in world units, infinite where a ray meets
+nothing. A surfel is a point and the unit normal of the surface there.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from inverse_graphics.checks import require_tensor
+from inverse_graphics.geometry.cameras import Camera
+
+
+class Surfels(NamedTuple):
+    """`points` (N, 3) and unit `normals` (N, 3) in the world, in the order of the pixels that saw them."""
+
+    points: Tensor
+    normals: Tensor
+
+
+def depth_of_box(camera: Camera, height: int, width: int, half_size: float = 0.5) -> Tensor:
+    """Depth map of the cube [−half_size, half_size]³ by the slab method (Kay & Kajiya 1986).
+
+    Returns:
+        (H, W), infinite beside the cube.
+
+    Raises:
+        ValueError: `half_size` is not positive.
+    """
+    if not half_size > 0:
+        raise ValueError(f"half_size: expected a positive number, got {half_size}")
+    origins, directions = camera.rays(height, width)
+    steps = torch.stack([(side * half_size - origins) / directions for side in (-1, 1)])  # (2, H, W, 3)
+    # 0/0, a ray that runs inside a face's plane, restricts nothing
+    enter = steps.amin(0).nan_to_num(nan=-torch.inf, posinf=torch.inf, neginf=-torch.inf).amax(-1)
+    leave = steps.amax(0).nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=-torch.inf).amin(-1)
+    return enter.where((enter <= leave) & (enter > 0), enter.new_tensor(torch.inf))
+
+
+def depth_to_surfels(depth: Tensor, camera: Camera) -> Surfels:
+    """One surfel for each pixel of a depth map that sees a surface.
+
+    The normal is the cross product of the steps to a neighbour along the row and along the column. Of the neighbours
+    on either side the one counts behind which the surface runs on straight, so that normals stay sharp at an edge.
+
+    Args:
+        depth: (H, W) floating, infinite where there is nothing.
+        camera: the one that saw it.
+
+    Raises:
+        ValueError: wrong shape, NaN, or a depth that is not positive.
+    """
+    height, width = require_tensor("depth", depth, "H W").shape
+    if not (depth > 0).all():
+        raise ValueError("depth: expected positive distances or infinity, got NaN, zero or less")
+    origins, directions = camera.rays(height, width, like=depth)
+    seen = depth.isfinite()
+    points = origins + directions * depth.where(seen, depth.new_tensor(torch.nan))[..., None]  # (H, W, 3)
+    down, right = _straighter_step(points, 0), _straighter_step(points, 1)
+    normals = torch.nn.functional.normalize(torch.linalg.cross(down, right), dim=-1)
+    seen = seen & normals.isfinite().all(-1)  # a lone pixel has no neighbour to take a normal from
+    return Surfels(points[seen], normals[seen])
+
+
+def _straighter_step(points: Tensor, axis: int) -> Tensor:
+    """Step to the next pixel along `axis`, from whichever side runs on more straight; NaN where neither is seen."""
+    points = points.movedim(axis, 0)
+    missing = torch.full_like(points[:1], torch.nan)
+    ahead = torch.cat((points.diff(dim=0), missing))  # from pixel i to i + 1
+    behind = torch.cat((missing, ahead[:-1]))  # from i − 1 to i
+    further_ahead = torch.cat((ahead[1:], missing))
+    further_behind = torch.cat((missing, behind[:-1]))
+    bend_ahead, bend_behind = _bend(ahead, further_ahead), _bend(behind, further_behind)
+    return ahead.where((bend_ahead <= bend_behind)[..., None], behind).movedim(0, axis)
+
+
+def _bend(step: Tensor, further: Tensor) -> Tensor:
+    unknown = 1e3 + step.norm(dim=-1)  # no second step to compare with: only taken if the other side has none either
+    bend = (further - step).norm(dim=-1)
+    return bend.where(bend.isfinite(), unknown).nan_to_num(nan=torch.inf)

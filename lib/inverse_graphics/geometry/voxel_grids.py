@@ -1,0 +1,74 @@
+"""Where the cells of a voxel grid lie in the world, and the surface they enclose.
+
+Voxels are (D, H, W): depth away from the azimuth-0 camera (towards −z), height downward (−y), width right (+x). Cells
+are cubes of side 2 / H centred on the origin, the size of a pixel of an orthographic `Camera` picture with H rows, so
+that a cubic grid fills [−1, 1]³. These are the positions at which `renderers.voxels` rotates and projects them.
+"""
+
+import torch
+import trimesh
+from skimage.measure import marching_cubes
+from torch import Tensor
+
+from inverse_graphics.checks import require_range, require_tensor
+from inverse_graphics.geometry.cameras import CAMERA_TO_IMAGE
+
+
+def voxel_centres(depth: int, height: int, width: int) -> Tensor:
+    """World positions of the cells' centres.
+
+    Returns:
+        (D, H, W, 3) float32: x, y, z; for a cubic grid inside [−1, 1]³.
+
+    Raises:
+        ValueError: a size is not a positive whole number.
+    """
+    for name, value in (("depth", depth), ("height", height), ("width", width)):
+        if type(value) is not int or value < 1:
+            raise ValueError(f"{name}: expected a whole number, 1 or more; got {value!r}")
+    d, h, w = torch.meshgrid(*(torch.arange(n, dtype=torch.float32) for n in (depth, height, width)), indexing="ij")
+    return _to_world(torch.stack((d, h, w), -1), (depth, height, width))
+
+
+def world_to_grid(points: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """World points (..., 3) → coordinates of `grid_sample(align_corners=False)` in a grid of `shape` (D, H, W).
+
+    Returns:
+        (..., 3), last axis (width, height, depth); [−1, 1] is inside the grid.
+    """
+    depth, height, width = shape
+    return points * points.new_tensor(CAMERA_TO_IMAGE) * points.new_tensor([height / width, 1.0, height / depth])
+
+
+def voxels_to_mesh(voxels: Tensor, threshold: float = 0.5) -> trimesh.Trimesh:
+    """The surface at which the interpolated occupancy crosses `threshold` (marching cubes, Lewiner et al. 2003).
+
+    Args:
+        voxels: (D, H, W) floating, in [0, 1].
+        threshold: in (0, 1). Raising it thins the shape.
+
+    Returns:
+        A mesh in world coordinates: watertight, also where the shape touches the border of the grid, faces outward.
+        Where no cell exceeds the threshold it is an empty mesh (`mesh.is_empty`), not an error: a slider gets there.
+
+    Raises:
+        ValueError: wrong shape, range or NaN in `voxels`, or a threshold outside (0, 1).
+    """
+    require_range("voxels", require_tensor("voxels", voxels, "D H W"), 0, 1)
+    if not 0 < threshold < 1:
+        raise ValueError(f"threshold: expected a number in (0, 1), got {threshold!r}")
+    grid = voxels.detach().to("cpu", torch.float32)
+    if not (grid > threshold).any():
+        return trimesh.Trimesh()
+    padded = torch.nn.functional.pad(grid, (1,) * 6)  # else the surface is open where the shape touches the border
+    # Depth-height-width to x-y-z is a reflection, which turns every face round: so "descent" here, not "ascent".
+    vertices, faces, _, _ = marching_cubes(padded.numpy(), threshold, gradient_direction="descent")
+    world = _to_world(torch.as_tensor(vertices.copy()) - 1, tuple(grid.shape))
+    return trimesh.Trimesh(world.numpy(), faces, process=True)
+
+
+def _to_world(indices: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    """(..., 3) of fractional indices (d, h, w) → (..., 3) of x, y, z."""
+    sizes = indices.new_tensor(shape)
+    centred = (indices - (sizes - 1) / 2) * (2 / shape[1])
+    return centred.flip(-1) * indices.new_tensor(CAMERA_TO_IMAGE)  # (w, h, d) is image order; its flip is its inverse
