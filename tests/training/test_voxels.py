@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from inverse_graphics.models.voxels import LatentDiscriminator, VoxelAutoencoder, VoxelAutoencoderSettings
-from inverse_graphics.training.loop import Runtime, fit
+from inverse_graphics.training.loop import Runtime, Step, fit
 from inverse_graphics.training.voxels import OBJECTIVES, VoxelTrainer
 
 RUNTIME = Runtime(accelerator="cpu", precision="32-true", progress=False)
@@ -71,3 +71,17 @@ def test_bad_settings_are_named():
         make("vae", azimuth="learned")
     with pytest.raises(ValueError, match="discriminator: expected one for the objective aae"):
         VoxelTrainer(VoxelAutoencoder(VoxelAutoencoderSettings()), "aae")
+
+
+def test_a_deterministic_encoder_does_not_depend_on_the_noise_and_all_weights_get_gradients():
+    errors = []
+    for seed in (1, 2):
+        trainer = make("aae")
+        trainer.deterministic = True
+        fabric = RUNTIME.fabric()
+        fabric.launch()
+        trainer.setup(fabric)
+        images = bars(16)
+        errors.append(trainer.step(images, Step(seed, 0, 1, 16, fabric)).projection_error.item())
+        assert all(p.grad is not None for p in trainer.modules["encoder"].parameters())
+    assert errors[0] == errors[1]

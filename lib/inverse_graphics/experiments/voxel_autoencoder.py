@@ -159,6 +159,7 @@ def _train(config: VoxelAutoencoderConfig, runtime: Runtime) -> Result:
             learning_rate=config.learning_rate,
             decay=config.decay,
             adversarial_weight=config.adversarial_weight,
+            deterministic=config.objective == "aae",
             discriminator=judge if config.objective == "aae" else None,
             azimuth=config.azimuth,
         )

@@ -74,7 +74,8 @@ class VoxelTrainer:
         if self.objective == "aae":
             judge, latent = self._run["discriminator"], reconstruction.latent
             prior = now.normal(self.settings.latent)
-            self._update("discriminator", discriminator_loss(judge(prior), judge(latent.detach())))
+            logits = judge(torch.cat((prior, latent.detach())))
+            self._update("discriminator", discriminator_loss(*logits.chunk(2)))
             terms = aae(images, reconstruction, judge(latent), weight=self.adversarial_weight)
         else:
             terms = VARIATIONAL[self.objective](images, reconstruction)
@@ -84,7 +85,8 @@ class VoxelTrainer:
     def _reconstruct(self, images: Tensor, now: Step) -> Reconstruction:
         posterior = Posterior(*self._run["encoder"](images))
         noise = now.normal(self.settings.latent)
-        latent = posterior.mean if self.deterministic else posterior.sample(noise)
+        # Not posterior.mean: with zero noise every parameter still gets a gradient, which DDP waits for.
+        latent = posterior.sample(torch.zeros_like(noise) if self.deterministic else noise)
         voxels = self._run["decoder"](latent)
         azimuth = now.uniform() * (2 * torch.pi) - torch.pi if self.azimuth == "uniform" else None
         projection = project_voxels(voxels, azimuth)
