@@ -29,7 +29,7 @@ PROFILES = {
     },
     "quick": {  # small batches and a decaying rate: the most that a laptop's few minutes can learn
         "test_images": 2000,
-        "steps": 3000,
+        "steps": 2400,
         "batch_size": 32,
         "learning_rate": 2e-3,
         "decay": True,
