@@ -13,6 +13,8 @@ NOTEBOOKS := $(sort $(wildcard notebooks/$(ONLY)*.ipynb))
 RUNS := $(patsubst notebooks/%.ipynb,run-%,$(NOTEBOOKS))
 # Threads that wait by spinning make a busy machine many times slower.
 export OMP_WAIT_POLICY ?= PASSIVE
+# Under -j each notebook keeps to one thread, for the same reason.
+ALONE = $(if $(findstring --jobserver,$(MAKEFLAGS)),OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1})
 # Tests run two at a time; more threads inside each would only fight over the cores.
 TEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
 
@@ -38,7 +40,7 @@ figures: .environment ## run the notebooks, then write figures/ and its gallery;
 	  $(COMPANION) gallery --profile $(PROFILE) || status=1; exit $$status
 
 $(RUNS): run-%: .environment
-	@$(COMPANION) figures --no-gallery --profile $(PROFILE) $(if $(RETRAIN),--retrain) notebooks/$*.ipynb
+	@$(ALONE) $(COMPANION) figures --no-gallery --profile $(PROFILE) $(if $(RETRAIN),--retrain) notebooks/$*.ipynb
 
 gallery: .environment ## write figures/README.md and claims.csv again from what stands in figures/
 	@$(COMPANION) gallery --profile $(PROFILE)

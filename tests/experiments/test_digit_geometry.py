@@ -3,13 +3,13 @@ from pathlib import Path
 import pytest
 
 from inverse_graphics.experiments import digit_geometry
-from inverse_graphics.experiments.digit_geometry import DENSITY, summary, verdict
+from inverse_graphics.experiments.digit_geometry import DENSITY, ERROR, front_verdict, summary, verdict
 from inverse_graphics.results import Result
 
 
 def fake(level, objective, seed=0):
     """A result whose density measures all equal `level`."""
-    numbers = {measure: {"mean": level, "std": 0.1} for measure in (*DENSITY, "projection_mse")}
+    numbers = {measure: {"mean": level, "std": 0.1} for measure in (*DENSITY, *ERROR)}
     numbers |= {"floor_mean_image_mse": {"mean": 0.07, "std": 0.01}, "active_latents": 3, "test_images": 50}
     config = digit_geometry.configs("smoke", seed)[objective]
     return Result(Path("x"), "trained on this machine", {"dataset": config.dataset}, numbers, {}, [])
@@ -39,6 +39,12 @@ def test_measures_that_disagree_make_it_partly():
     assert verdict(results)[0] == "partly"
 
 
+def test_a_digit_is_seen_from_the_front_where_the_error_is_under_a_third_of_the_floor():
+    assert front_verdict(four(vae=0.01, beta_vae=0.02, aae=0.01, mu_vae=0.01))["verdict"] == "reproduced"
+    said = front_verdict(four(vae=0.01, beta_vae=0.06, aae=0.01, mu_vae=0.01))
+    assert said["verdict"] == "partly" and "β-VAE" in said["reason"]
+
+
 def test_summary_has_means_both_spreads_and_the_floor():
     results = four(vae=2, beta_vae=3, aae=4, mu_vae=1)
     for objective, level in (("vae", 4), ("beta_vae", 3), ("aae", 4), ("mu_vae", 1)):
@@ -47,7 +53,7 @@ def test_summary_has_means_both_spreads_and_the_floor():
     assert table.loc["VAE", "mean occupancy"] == 3
     assert table.loc["VAE", "mean occupancy, ± digits"] == pytest.approx(0.1)
     assert table.loc["VAE", "mean occupancy, ± seeds"] == pytest.approx(2**0.5)
-    assert table.loc["floor: mean image", "reconstruction MSE per pixel"] == 0.07
+    assert table.loc["floor: mean image", ERROR["projection_mse"]] == 0.07
 
 
 def test_further_seeds_count_only_where_all_four_are_there(monkeypatch):

@@ -52,6 +52,13 @@ def test_numbers_are_those_of_the_stored_weights():
     assert error == pytest.approx(result.numbers["projection_mse"]["mean"], rel=1e-5)
 
 
+def test_shapes_are_judged_as_the_model_was_trained():
+    sampled = run(TINY, runtime=RUNTIME).numbers
+    assert sampled["projection_mse_as_trained"]["mean"] != sampled["projection_mse"]["mean"]
+    deterministic = run(replace(TINY, objective="aae"), runtime=RUNTIME).numbers
+    assert deterministic["projection_mse_as_trained"] == deterministic["projection_mse"]
+
+
 def test_a_finished_run_is_loaded_and_the_same_config_gives_the_same_numbers(monkeypatch):
     first = run(TINY, runtime=RUNTIME)
     with monkeypatch.context() as patch:

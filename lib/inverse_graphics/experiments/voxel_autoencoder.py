@@ -18,7 +18,12 @@ from torch import Tensor
 from inverse_graphics import paths
 from inverse_graphics.datasets import ImageSet, available, load, stand_in_for
 from inverse_graphics.metrics import sparsity
-from inverse_graphics.models.voxels import LatentDiscriminator, VoxelAutoencoder, VoxelAutoencoderSettings
+from inverse_graphics.models.voxels import (
+    LatentDiscriminator,
+    Reconstruction,
+    VoxelAutoencoder,
+    VoxelAutoencoderSettings,
+)
 from inverse_graphics.objectives.aae import LAMBDA
 from inverse_graphics.results import (
     Result,
@@ -178,7 +183,7 @@ def _train(config: VoxelAutoencoderConfig, runtime: Runtime) -> Result:
         if fabric.is_global_zero:
             weights = _rounded(model)
             test = _load_split(config, "test", config.test_images)
-            numbers, arrays = judge_autoencoder(model.cpu(), train, test, config.seed)
+            numbers, arrays = judge_autoencoder(model.cpu(), train, test, config.seed, trainer.deterministic)
             provenance = {
                 "data": [train.provenance(), test.provenance()],
                 "seed": config.seed,
@@ -215,13 +220,19 @@ def _load(model: VoxelAutoencoder, weights: dict[str, Tensor]) -> None:
 
 @torch.no_grad()
 def judge_autoencoder(
-    model: VoxelAutoencoder, train: ImageSet, test: ImageSet, seed: int
+    model: VoxelAutoencoder, train: ImageSet, test: ImageSet, seed: int, deterministic: bool
 ) -> tuple[dict[str, object], dict[str, Tensor]]:
-    """Numbers and arrays of a trained model, over all of `test`, at the posterior mean and azimuth 0.
+    """Numbers and arrays of a trained model, over all of `test`, at azimuth 0.
+
+    Args:
+        deterministic: whether the model was trained at the posterior's mean (AAE). Shapes are judged as the model was
+            trained: at the mean, or at one sample of the posterior. It matters for a posterior that has collapsed: its
+            mean is always 0, which the decoder hardly ever saw.
 
     Returns:
-        numbers: mean and standard deviation over test images of the squared errors per pixel, of density and of
-            thickness; the error of the mean training image as a floor; how many latents are used.
+        numbers: mean and standard deviation over test images of the squared error per pixel at the posterior's mean
+            (`projection_mse`, `texture_mse`) and as trained (`projection_mse_as_trained`), of density and of thickness;
+            the error of the mean training image as a floor; how many latents are used.
         arrays: `latent_mean`, `latent_std` (Z,) over the test set; `example_latents` (N, Z), `example_indices` and
             `example_labels` (N,) of the first few test images of each class; `sample_latents` (M, Z) from the prior,
             and `sample_classes`, `sample_votes` (M,): the majority class among the nearest test images of what they
@@ -230,11 +241,14 @@ def judge_autoencoder(
     model.eval()
     measures: dict[str, list[Tensor]] = {}
     means = []
+    generator = generator_for(seed, 1)
     for images in test.images.split(100):
-        reconstruction = model(images)
-        for name, values in _measure(images, reconstruction).items():
+        at_mean = model(images)
+        noise = torch.randn(at_mean.latent.shape, generator=generator)
+        as_trained = at_mean if deterministic else model(images, noise)
+        for name, values in _measure(images, at_mean, as_trained).items():
             measures.setdefault(name, []).append(values)
-        means.append(reconstruction.posterior.mean)
+        means.append(at_mean.latent)
     latents = torch.cat(means)
     numbers: dict[str, object] = {"test_images": len(test)}
     numbers |= {name: _mean_and_spread(torch.cat(values)) for name, values in measures.items()}
@@ -260,19 +274,24 @@ def judge_autoencoder(
     }
 
 
-def _measure(images: Tensor, reconstruction) -> dict[str, Tensor]:
-    voxels = reconstruction.voxels
+def _measure(images: Tensor, at_mean: Reconstruction, as_trained: Reconstruction) -> dict[str, Tensor]:
+    voxels = as_trained.voxels
     measures = {
-        "projection_mse": (images - reconstruction.projection).square().mean((1, 2, 3)),
+        "projection_mse": _mse(images, at_mean.projection),
+        "projection_mse_as_trained": _mse(images, as_trained.projection),
         "mean_occupancy": sparsity.mean_occupancy(voxels),
         "depth_roughness": sparsity.depth_roughness(voxels),
     }
-    if reconstruction.texture is not None:
-        measures["texture_mse"] = (images - reconstruction.texture).square().mean((1, 2, 3))
+    if at_mean.texture is not None:
+        measures["texture_mse"] = _mse(images, at_mean.texture)
     for threshold in THRESHOLDS:
         measures[f"occupied_fraction_{threshold}"] = sparsity.occupied_fraction(voxels, threshold)
         measures[f"depth_thickness_{threshold}"] = sparsity.depth_thickness(voxels, threshold)
     return measures
+
+
+def _mse(images: Tensor, pictures: Tensor) -> Tensor:
+    return (images - pictures).square().mean((1, 2, 3))
 
 
 def _vote(model: VoxelAutoencoder, latents: Tensor, test: ImageSet) -> tuple[Tensor, Tensor]:
