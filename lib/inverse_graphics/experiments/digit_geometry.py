@@ -133,8 +133,8 @@ def verdict(results: dict[str, list[Result]]) -> tuple[str, str]:
 
 
 def front_verdict(results: dict[str, list[Result]]) -> dict[str, str]:
-    """Verdict and reason on whether each objective shows the digit from the front: an error under a third of the floor's
-    for every seed, the floor being the mean image."""
+    """Verdict and reason on whether each objective shows the digit from the front: an error under a third of the
+    floor's, the mean image's, for every seed."""
     failed = [
         LABELS[objective]
         for objective, runs in results.items()
