@@ -40,13 +40,15 @@ class Sample(NamedTuple):
 
 
 def clearest_samples(result: Result, wanted: Sequence[str]) -> list[Sample]:
-    """For each class name the sample that most votes agree on; a name given twice takes the two clearest.
+    """For each class name the sample that most votes agree on, the nearest to test pictures among those; a name given
+    twice takes the two clearest.
 
     Where the samples hold none of a class, the clearest of those left takes its place, under its own name.
     """
     arrays = result.arrays()
     names = class_names(result.config["dataset"])
-    left = sorted(range(len(arrays["sample_votes"])), key=lambda i: -arrays["sample_votes"][i].item())  # stable
+    votes, distances = arrays["sample_votes"].tolist(), arrays["sample_distances"].tolist()
+    left = sorted(range(len(votes)), key=lambda i: (-votes[i], distances[i]))
     found = []
     for name in wanted:
         label = names.index(require_choice("wanted", name, names))

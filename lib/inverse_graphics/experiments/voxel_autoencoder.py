@@ -19,6 +19,7 @@ from inverse_graphics import paths
 from inverse_graphics.datasets import ImageSet, available, load, stand_in_for
 from inverse_graphics.metrics import sparsity
 from inverse_graphics.models.voxels import (
+    SIDE,
     LatentDiscriminator,
     Reconstruction,
     VoxelAutoencoder,
@@ -235,8 +236,8 @@ def judge_autoencoder(
             the error of the mean training image as a floor; how many latents are used.
         arrays: `latent_mean`, `latent_std` (Z,) over the test set; `example_latents` (N, Z), `example_indices` and
             `example_labels` (N,) of the first few test images of each class; `sample_latents` (M, Z) from the prior,
-            and `sample_classes`, `sample_votes` (M,): the majority class among the nearest test images of what they
-            look like. No pictures.
+            and `sample_classes`, `sample_votes`, `sample_distances` (M,): the majority class among the nearest test
+            images of what they look like, its share, and how far those are. No pictures.
     """
     model.eval()
     measures: dict[str, list[Tensor]] = {}
@@ -261,7 +262,7 @@ def judge_autoencoder(
         for index in (test.labels == label).nonzero().flatten()[:EXAMPLES_PER_CLASS].tolist()
     ]
     samples = torch.randn(PRIOR_SAMPLES, latents.shape[1], generator=generator_for(seed, 0))
-    classes, votes = _vote(model, samples, test)
+    classes, votes, distances = _vote(model, samples, test)
     return numbers, {
         "latent_mean": latents.mean(0),
         "latent_std": latents.std(0),
@@ -271,6 +272,7 @@ def judge_autoencoder(
         "sample_latents": samples,
         "sample_classes": classes,
         "sample_votes": votes,
+        "sample_distances": distances,
     }
 
 
@@ -294,14 +296,15 @@ def _mse(images: Tensor, pictures: Tensor) -> Tensor:
     return (images - pictures).square().mean((1, 2, 3))
 
 
-def _vote(model: VoxelAutoencoder, latents: Tensor, test: ImageSet) -> tuple[Tensor, Tensor]:
-    """Class and share of votes, in [0, 1], among the nearest test images of the pictures that latents decode to."""
+def _vote(model: VoxelAutoencoder, latents: Tensor, test: ImageSet) -> tuple[Tensor, Tensor, Tensor]:
+    """Class, share of votes in [0, 1], and mean distance per pixel (root mean square) to the nearest test images of the
+    pictures that latents decode to."""
     _, projection, texture = model.decode(latents)
     picture = (projection if texture is None else texture).flatten(1)
-    nearest = torch.cdist(picture, test.images.flatten(1)).topk(NEIGHBOURS, largest=False).indices
-    labels = test.labels[nearest]
+    nearest = torch.cdist(picture, test.images.flatten(1)).topk(NEIGHBOURS, largest=False)
+    labels = test.labels[nearest.indices]
     classes = labels.mode(1).values
-    return classes, (labels == classes[:, None]).float().mean(1)
+    return classes, (labels == classes[:, None]).float().mean(1), nearest.values.mean(1) / SIDE
 
 
 def _mean_and_spread(values: Tensor) -> dict[str, float]:
