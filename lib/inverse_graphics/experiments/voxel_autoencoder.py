@@ -19,7 +19,6 @@ from inverse_graphics import paths
 from inverse_graphics.datasets import ImageSet, available, load, stand_in_for
 from inverse_graphics.metrics import sparsity
 from inverse_graphics.models.voxels import (
-    SIDE,
     LatentDiscriminator,
     Reconstruction,
     VoxelAutoencoder,
@@ -297,14 +296,14 @@ def _mse(images: Tensor, pictures: Tensor) -> Tensor:
 
 
 def _vote(model: VoxelAutoencoder, latents: Tensor, test: ImageSet) -> tuple[Tensor, Tensor, Tensor]:
-    """Class, share of votes in [0, 1], and mean distance per pixel (root mean square) to the nearest test images of the
-    pictures that latents decode to."""
+    """Class, share of votes in [0, 1], and mean distance to the nearest test images of the pictures that latents decode
+    to; the distance is over the picture's own norm, else the faintest would always be the nearest."""
     _, projection, texture = model.decode(latents)
     picture = (projection if texture is None else texture).flatten(1)
     nearest = torch.cdist(picture, test.images.flatten(1)).topk(NEIGHBOURS, largest=False)
     labels = test.labels[nearest.indices]
     classes = labels.mode(1).values
-    return classes, (labels == classes[:, None]).float().mean(1), nearest.values.mean(1) / SIDE
+    return classes, (labels == classes[:, None]).float().mean(1), nearest.values.mean(1) / picture.norm(dim=1)
 
 
 def _mean_and_spread(values: Tensor) -> dict[str, float]:
