@@ -7,7 +7,8 @@ of a loss, so λ would then weigh nothing, and Table 1 has it in one sum.
 
 The paper gives neither λ nor the discriminator. Two hidden layers of 1000, λ = 1 and a deterministic encoder (one of
 the three that Makhzani et al. offer: z = μ) are this project's choice: with λ = 10 the discriminator wins over the
-pictures, whether the posterior is sampled or not. Samples with λ = 1 in one sum were not tried; notebook 01 has numbers.
+pictures, whether the posterior is sampled or not. Samples with λ = 1 in one sum were not tried; notebook 01 has the
+numbers.
 """
 
 from typing import NamedTuple
