@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from inverse_graphics import paths
+from inverse_graphics import paths, pipeline
 from inverse_graphics.pipeline import _reason, run_notebook, run_notebooks
 from support.notebooks import write_notebook
 
@@ -143,3 +143,12 @@ def test_bad_arguments_are_named(workspace, name, options, message):
     (paths.NOTEBOOKS / "x.txt").write_text("")
     with pytest.raises(ValueError, match=message):
         run_notebook(paths.NOTEBOOKS / name, **options)
+
+
+def test_training_in_a_notebook_shows_its_progress(workspace, monkeypatch):
+    monkeypatch.setattr(pipeline, "PROGRESS_SECONDS", 0.1)
+    source = "import os, time; open(os.environ['INVERSE_GRAPHICS_PROGRESS'], 'w').write('a\\r 3/9'); time.sleep(1)"
+    told = []
+    path = write_notebook(paths.NOTEBOOKS / "07_trains.ipynb", source)
+    assert run_notebook(path, profile="smoke", progress=told.append).status == "ok"
+    assert told and set(told) == {"07  3/9"}

@@ -114,3 +114,23 @@ def test_an_unknown_config_field_lists_the_valid_ones():
     assert config_from_fields(Config, {"rate": 1.0}) == Config(rate=1.0)
     with pytest.raises(ValueError, match="Config: unknown field ratte; valid fields are name, rate"):
         config_from_fields(Config, {"ratte": 1.0})
+
+
+def test_a_new_field_at_its_default_leaves_the_name_and_a_moved_default_is_noticed(workspace):
+    @dataclass(frozen=True)
+    class Later(Config):
+        name: str = "tiny"
+        extra: int = 7
+
+    Later.__name__ = "Config"
+    assert content_hash(Later()) == content_hash(Config()) != content_hash(Later(extra=8))
+    saved = save()
+    assert find_result(Later()) == saved
+
+    @dataclass(frozen=True)
+    class Moved(Config):
+        rate: float = 0.5
+
+    Moved.__name__ = "Config"
+    assert content_hash(Moved()) == content_hash(Config())
+    assert find_result(Moved()) is None

@@ -6,6 +6,7 @@ processes is ended when the time is up, and a notebook counts as run only if eve
 """
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -27,6 +28,8 @@ from inverse_graphics import paths
 from inverse_graphics.files import atomic_write, write_json
 
 OK, FAILED, TIMED_OUT = "ok", "failed", "timed out"
+PROGRESS = "progress"  # file in a notebook's scratch folder that its training draws its bar into
+PROGRESS_SECONDS = 20.0  # between two lines on how far a notebook's training is
 TIMEOUTS = {"smoke": 300.0, "quick": 600.0, "paper": 7200.0}  # seconds a notebook may take where nothing is trained
 RETRAIN_TIMEOUT = 7200.0
 PARAMETERS = ("profile", "retrain")  # what every notebook's `parameters` cell must define
@@ -54,6 +57,7 @@ def run_notebook(
     retrain: bool = False,
     timeout: float | None = None,
     stop: threading.Event | None = None,
+    progress: Callable[[str], None] = functools.partial(print, flush=True),
 ) -> Outcome:
     """Run one notebook in its own folder with `profile` and `retrain` injected; never raises for what it does.
 
@@ -66,6 +70,7 @@ def run_notebook(
         retrain: whether experiments train again instead of loading finished results.
         timeout: wall-clock seconds; None takes `TIMEOUTS[profile]`, or `RETRAIN_TIMEOUT` with `retrain`.
         stop: set by another thread to end the run early.
+        progress: called with a line on how far a training is, every `PROGRESS_SECONDS`.
 
     Raises:
         ValueError: unknown profile, or no notebook at `path`.
@@ -85,8 +90,13 @@ def run_notebook(
         parameters = dict(zip(PARAMETERS, (profile, retrain), strict=True))
         request = {"source": str(path), "executed": str(executed), "parameters": parameters}
         with _child(request, Path(scratch), log) as process:
+            told = time.monotonic()
             while process.poll() is None and not (stop and stop.is_set()) and time.monotonic() - started < limit:
                 time.sleep(0.05)
+                if time.monotonic() - told > PROGRESS_SECONDS:
+                    told = time.monotonic()
+                    if line := _last_line(Path(scratch) / PROGRESS):
+                        progress(f"{path.stem[:2]}  {line}")
             code = process.poll()
         notebook = _read(executed)
         if code is None:
@@ -145,6 +155,7 @@ def _child(request: dict[str, object], scratch: Path, log: Path) -> Iterator[sub
         "IPYTHONDIR": str(scratch / "ipython"),  # a reader's own IPython start-up files must not change a figure
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "INVERSE_GRAPHICS_HEADLESS": "1",  # widgets show their static figure
+        "INVERSE_GRAPHICS_PROGRESS": str(scratch / PROGRESS),
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),  # spinning threads slow a busy machine down
     }
     command = [sys.executable, "-m", "inverse_graphics.pipeline", json.dumps(request)]
@@ -211,6 +222,8 @@ def _code_cells(notebook: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]
 
 
 def _last_line(log: Path) -> str:
+    if not log.exists():
+        return ""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     return lines[-1][:300] if lines else ""
 

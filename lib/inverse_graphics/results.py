@@ -3,7 +3,7 @@
 A result is a folder `<config name>-<content hash>` that holds
 
 * `result.json`: the config, the numbers, the training history and the provenance (data source and fingerprint, seed,
-  library versions, commit, device, precision, seconds), and the SHA-256 of the files below;
+  library versions, commit, device, precision, seconds of training), and the SHA-256 of the files below;
 * `weights.safetensors`: the networks' weights;
 * `arrays.safetensors`: other tensors a figure needs, such as the latents of a few test images.
 
@@ -61,9 +61,19 @@ class Result:
 
 
 def content_hash(config: object) -> str:
-    """First ten hex digits of the SHA-256 of a frozen dataclass's name and fields: the same settings, the same name."""
-    text = json.dumps([type(config).__name__, dataclasses.asdict(config)], sort_keys=True)
+    """First ten hex digits of a SHA-256 over a frozen dataclass's name and the fields that are not at their default:
+    the same settings, the same name, also after the dataclass has got a new field."""
+    fields = dataclasses.asdict(config)
+    changed = {key: value for key, value in fields.items() if value != _defaults(type(config)).get(key, _MISSING)}
+    text = json.dumps([type(config).__name__, changed], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+_MISSING = object()
+
+
+def _defaults(kind: type) -> dict[str, Any]:
+    return {f.name: f.default for f in dataclasses.fields(kind) if f.default is not dataclasses.MISSING}
 
 
 def result_name(config: Any) -> str:
@@ -124,7 +134,11 @@ def find_result(config: Any, *, shipped: bool = True) -> Result | None:
     name = result_name(config)
     for folder in (paths.RUNS / name, paths.CHECKPOINTS / name) if shipped else (paths.RUNS / name,):
         if (folder / "result.json").exists():
-            return load_result(folder)
+            result = load_result(folder)
+            # A field younger than the result had, then, what is its default now; a default that moved tells here.
+            asked = json.loads(json.dumps(dataclasses.asdict(config)))
+            if {**_defaults(type(config)), **result.config} == asked:
+                return result
     return None
 
 

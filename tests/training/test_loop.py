@@ -63,7 +63,7 @@ def train(path, steps=60, trainer=None, runtime=RUNTIME, batch_size=8, data=None
     fabric = runtime.fabric()
     fabric.launch()
     trainer = trainer or LineTrainer()
-    history = fit(
+    fitted = fit(
         trainer,
         images() if data is None else data,
         steps=steps,
@@ -73,7 +73,7 @@ def train(path, steps=60, trainer=None, runtime=RUNTIME, batch_size=8, data=None
         runtime=runtime,
         fabric=fabric,
     )
-    return history, trainer.modules["line"].state_dict()
+    return fitted.history, trainer.modules["line"].state_dict()
 
 
 def test_the_loss_falls_and_the_history_counts_steps(tmp_path):
@@ -183,3 +183,21 @@ def test_precision_is_bf16_only_with_matrix_units(monkeypatch):
 def test_bad_batch_sizes(tmp_path, batch_size, message):
     with pytest.raises(ValueError, match=message):
         train(tmp_path, batch_size=batch_size)
+
+
+def test_seconds_add_up_over_sessions(tmp_path):
+    class Slow(LineTrainer):
+        def step(self, images, now):
+            time.sleep(0.01)
+            return super().step(images, now)
+
+    where = {"batch_size": 8, "seed": 5, "checkpoint": tmp_path / "c", "runtime": RUNTIME, "fabric": RUNTIME.fabric()}
+    first = fit(Slow(), images(), steps=20, **where)
+    second = fit(Slow(), images(), steps=40, **where)
+    assert first.seconds >= 0.2 and second.seconds >= first.seconds + 0.2
+
+
+def test_a_headless_notebook_leaves_its_progress_in_a_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("INVERSE_GRAPHICS_PROGRESS", str(tmp_path / "progress"))
+    train(tmp_path, steps=20, runtime=Runtime(accelerator="cpu", precision="32-true"))
+    assert "20/20" in (tmp_path / "progress").read_text()

@@ -28,9 +28,8 @@ def bars(count=32):
 def train(trainer, path, steps=40):
     fabric = RUNTIME.fabric()
     fabric.launch()
-    return fit(
-        trainer, bars(), steps=steps, batch_size=16, seed=0, checkpoint=path / "c", runtime=RUNTIME, fabric=fabric
-    )
+    where = {"checkpoint": path / "c", "runtime": RUNTIME, "fabric": fabric}
+    return fit(trainer, bars(), steps=steps, batch_size=16, seed=0, **where).history
 
 
 @pytest.mark.parametrize("objective", sorted(OBJECTIVES))

@@ -7,7 +7,6 @@
 The figure's own file (`digit_geometry`, `garment_slices`, …) says which configs it needs in which profile.
 """
 
-import time
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -151,7 +150,6 @@ def _train(config: VoxelAutoencoderConfig, runtime: Runtime) -> Result:
         fabric.barrier()
         if found := find_result(config, shipped=False):
             return found
-        started = time.monotonic()
         train = _load_split(config, "train", config.train_images)
         with torch.random.fork_rng(devices=[]):  # initial weights come from torch's global generator: borrow it
             torch.manual_seed(config.seed)
@@ -169,7 +167,7 @@ def _train(config: VoxelAutoencoderConfig, runtime: Runtime) -> Result:
             azimuth=config.azimuth,
         )
         checkpoint = paths.RUNS / result_name(config) / "checkpoint.safetensors"
-        history = fit(
+        history, seconds = fit(
             trainer,
             train.images,
             steps=config.steps,
@@ -192,7 +190,7 @@ def _train(config: VoxelAutoencoderConfig, runtime: Runtime) -> Result:
                 "device": str(fabric.device.type),
                 "processes": fabric.world_size,
                 "precision": fabric._precision.precision,
-                "seconds": round(time.monotonic() - started, 1),
+                "seconds": round(seconds, 1),
             }
             save_result(config, numbers=numbers, provenance=provenance, history=history, weights=weights, arrays=arrays)
             checkpoint.unlink(missing_ok=True)

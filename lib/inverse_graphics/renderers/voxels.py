@@ -94,18 +94,25 @@ def ray_matrix(azimuth: Tensor, depth: int, width: int, sampling: str = "triline
         (B, D·W, W): entry (d·W + w, j) is the weight of cell (d, w) on the ray of column j.
     """
     d, w = _plane_coordinates(azimuth, depth, width, sampling)  # (B, D, W): depth step k, column j
-    d0, w0 = d.detach().floor(), w.detach().floor()
+    (d_cells, d_weights), (w_cells, w_weights) = _neighbours(d, depth), _neighbours(w, width)
     column = torch.arange(width, device=d.device)
-    indices, weights = [], []
-    for step_d in (0, 1):  # the four cells around each sample
-        for step_w in (0, 1):
-            cell_d, cell_w = d0 + step_d, w0 + step_w
-            weight = (1 - (d - cell_d).abs()) * (1 - (w - cell_w).abs())
-            inside = (cell_d >= 0) & (cell_d < depth) & (cell_w >= 0) & (cell_w < width)
-            indices.append((cell_d * width + cell_w).where(inside, 0).long() * width + column)  # (B, D, W)
-            weights.append(weight.where(inside, 0))
-    index, weight = torch.stack(indices, 1).flatten(1), torch.stack(weights, 1).flatten(1)  # (B, 4·D·W)
-    return weight.new_zeros(len(d), depth * width * width).scatter_add(1, index, weight).view(-1, depth * width, width)
+    # Two cells along each axis, four around each sample: (B, 2, 2, D, W), flattened.
+    index = (d_cells * width**2)[:, :, None] + (w_cells * width + column)[:, None]
+    weight = d_weights[:, :, None] * w_weights[:, None]
+    rays = weight.new_zeros(len(d), depth * width * width).scatter_add(1, index.flatten(1), weight.flatten(1))
+    return rays.view(-1, depth * width, width)
+
+
+def _neighbours(coordinate: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The cells below and above a fractional index (B, ...), and their linear weights: two (B, 2, ...).
+
+    A cell outside the grid has weight 0 and the index of the border.
+    """
+    low = coordinate.detach().floor()
+    cells = torch.stack((low, low + 1), 1)
+    kept = cells.clamp(0, count - 1)
+    above = coordinate - low
+    return kept.long(), torch.stack((1 - above, above), 1) * (kept == cells)
 
 
 def _check(voxels: Tensor, sampling: str) -> torch.Size:

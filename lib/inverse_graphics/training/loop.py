@@ -9,11 +9,13 @@ checkpoint gives the numbers of an unbroken run, and several processes share a b
 picture of it.
 """
 
+import contextlib
 import ctypes
 import math
+import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -22,6 +24,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from tqdm import tqdm as tqdm_text
 from tqdm.auto import tqdm
 
 from inverse_graphics.training.checkpoints import load_checkpoint, save_checkpoint
@@ -76,6 +79,14 @@ class Trainer(Protocol):
     def step(self, images: Tensor, now: "Step") -> NamedTuple: ...
 
 
+class Fitted(NamedTuple):
+    """What `fit` returns: about `HISTORY_POINTS` records of `step` and the mean of each named term since the last one;
+    and the seconds that training took, over all its sessions."""
+
+    history: list[dict[str, float]]
+    seconds: float
+
+
 class Step:
     """One step of a run: where it stands, and its random numbers.
 
@@ -112,7 +123,7 @@ def fit(
     runtime: Runtime,
     fabric: Fabric,
     label: str = "training",
-) -> list[dict[str, float]]:
+) -> Fitted:
     """Train for `steps` steps, from the checkpoint if there is one.
 
     Args:
@@ -121,9 +132,6 @@ def fit(
         seed: of the order of pictures and of the noise.
         checkpoint: file of the run's state; kept at the end, for the caller to delete once the result is safe.
         fabric: launched; from `runtime.fabric()`.
-
-    Returns:
-        The history: about `HISTORY_POINTS` records of `step` and the mean of each named term since the last record.
 
     Raises:
         TrainingDiverged: a total became NaN or infinite. The last checkpoint, from before, is kept.
@@ -137,14 +145,14 @@ def fit(
         raise ValueError(f"batch_size: expected a multiple of {world} processes, got {batch_size}")
     keep_freed_memory()
     trainer.setup(fabric)
-    step, history, sums = 0, [], {}
+    step, history, sums, started = 0, [], {}, time.monotonic()
     if checkpoint.exists():
-        step, history, sums = _restore(trainer, checkpoint)
+        step, history, seconds = _restore(trainer, checkpoint)
+        started -= seconds
     images = images.to(fabric.device)
     every = max(1, steps // HISTORY_POINTS)
     saved = time.monotonic()
-    hidden = not (runtime.progress and fabric.is_global_zero)
-    with tqdm(total=steps, initial=step, desc=label, unit="step", disable=hidden, mininterval=1.0) as bar:
+    with _progress_bar(label, step, steps, hidden=not (runtime.progress and fabric.is_global_zero)) as bar:
         while step < steps:
             mine = batch_indices(count, batch_size, seed, step)[fabric.global_rank :: world].to(images.device)
             terms = trainer.step(images[mine], Step(seed, step, steps, batch_size, fabric))._asdict()
@@ -158,11 +166,13 @@ def fit(
                 sums = {}
                 bar.set_postfix(loss=f"{next(iter(means.values())):.3f}", refresh=False)
                 if time.monotonic() - saved > runtime.checkpoint_seconds and step < steps:
-                    _save(fabric, trainer, checkpoint, step, history)  # here only: every sum has just been checked
+                    # here only: every sum has just been checked
+                    _save(fabric, trainer, checkpoint, step, history, time.monotonic() - started)
                     saved = time.monotonic()
             bar.update()
-    _save(fabric, trainer, checkpoint, step, history)
-    return history
+    seconds = time.monotonic() - started
+    _save(fabric, trainer, checkpoint, step, history, seconds)
+    return Fitted(history, seconds)
 
 
 def batch_indices(count: int, batch_size: int, seed: int, step: int) -> Tensor:
@@ -225,16 +235,32 @@ def processor_has_bf16_matrix_units() -> bool:
         return False
 
 
+@contextlib.contextmanager
+def _progress_bar(label: str, step: int, steps: int, hidden: bool) -> Iterator[tqdm]:
+    """A bar in the notebook or terminal; in a headless notebook, whose output nobody sees, in the file that
+    `inverse_graphics.pipeline` watches."""
+    shape = {"total": steps, "initial": step, "desc": label, "unit": "step", "disable": hidden, "mininterval": 1.0}
+    if watched := os.environ.get("INVERSE_GRAPHICS_PROGRESS"):
+        with open(watched, "a", encoding="utf-8") as file, tqdm_text(file=file, ncols=100, **shape) as bar:
+            yield bar
+    else:
+        with tqdm(**shape) as bar:
+            yield bar
+
+
 def _means(fabric: Fabric, sums: dict[str, Tensor], steps: int) -> dict[str, float]:
     stacked = fabric.all_reduce(torch.stack(list(sums.values())).float() / steps, reduce_op="mean")
     return dict(zip(sums, stacked.tolist(), strict=True))
 
 
-def _save(fabric: Fabric, trainer: Trainer, path: Path, step: int, history: list[dict[str, float]]) -> None:
+def _save(
+    fabric: Fabric, trainer: Trainer, path: Path, step: int, history: list[dict[str, float]], seconds: float
+) -> None:
     if fabric.is_global_zero:
         state: dict[str, Any] = {
             "step": step,
             "history": history,
+            "seconds": seconds,
             "modules": {name: module.state_dict() for name, module in trainer.modules.items()},
             "optimizers": {name: optimizer.state_dict() for name, optimizer in trainer.optimizers.items()},
         }
@@ -242,13 +268,13 @@ def _save(fabric: Fabric, trainer: Trainer, path: Path, step: int, history: list
     fabric.barrier()
 
 
-def _restore(trainer: Trainer, path: Path) -> tuple[int, list[dict[str, float]], dict[str, Tensor]]:
+def _restore(trainer: Trainer, path: Path) -> tuple[int, list[dict[str, float]], float]:
     state = load_checkpoint(path)
     for name, module in trainer.modules.items():
         module.load_state_dict(state["modules"][name])
     for name, optimizer in trainer.optimizers.items():
         optimizer.load_state_dict(state["optimizers"][name])
-    return state["step"], state["history"], {}
+    return state["step"], state["history"], state["seconds"]
 
 
 def _diverged(label: str, step: int, means: dict[str, float], checkpoint: Path) -> str:
