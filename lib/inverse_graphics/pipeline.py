@@ -6,7 +6,6 @@ processes is ended when the time is up, and a notebook counts as run only if eve
 """
 
 import contextlib
-import functools
 import json
 import os
 import shutil
@@ -50,6 +49,10 @@ class Outcome:
         return f"{self.status:9}  {self.notebook:32} {self.seconds:7.1f} s  {self.reason}".rstrip()
 
 
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
 def run_notebook(
     path: Path | str,
     *,
@@ -57,7 +60,7 @@ def run_notebook(
     retrain: bool = False,
     timeout: float | None = None,
     stop: threading.Event | None = None,
-    progress: Callable[[str], None] = functools.partial(print, flush=True),
+    progress: Callable[[str], None] = _tell,
 ) -> Outcome:
     """Run one notebook in its own folder with `profile` and `retrain` injected; never raises for what it does.
 
