@@ -59,6 +59,19 @@ def test_data_list_says_what_is_here(workspace, capsys):
     assert "digits stands in" in next(line for line in lines if line.startswith("mnist "))
 
 
+def test_data_says_of_what_cannot_be_downloaded_how_it_is_had(workspace, capsys):
+    assert cli.main(["data", "list", "celeba"]) == 0
+    assert "data/README.md says how to get it, faces stands in" in capsys.readouterr().out
+    assert cli.main(["data", "get", "celeba"]) == 0
+    assert "cannot be downloaded from here. Get img_align_celeba.zip" in capsys.readouterr().out
+    assert cli.main(["data", "check", "celeba"]) == 1
+    assert capsys.readouterr().out.split() == ["celeba", "missing"]
+    (workspace / "data" / "celeba" / "img_align_celeba").mkdir(parents=True)
+    assert cli.main(["data", "check", "celeba"]) == cli.main(["data", "get", "celeba"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "no official hash to compare with" in lines[0] and lines[1].endswith("on this machine")
+
+
 def test_data_check_fails_where_something_is_missing(workspace, capsys):
     assert cli.main(["data", "check", "digits"]) == 0
     assert cli.main(["data", "check", "mnist"]) == 1
@@ -110,4 +123,4 @@ def test_train_hands_its_flags_on_and_names_what_it_got(workspace, monkeypatch, 
 
 def test_an_unknown_experiment_lists_the_known(capsys):
     assert cli.main(["train", "ucar-f44"]) == 2
-    assert "no experiment 'ucar-f44'; there are ucar-f4, ucar-f5" in capsys.readouterr().err
+    assert "no experiment 'ucar-f44'; there are ucar-f10, " in capsys.readouterr().err

@@ -168,31 +168,44 @@ def _data(options: argparse.Namespace) -> int:
 
 def _data_list(names: Sequence[str]) -> int:
     from inverse_graphics.datasets import available, stand_in_for
+    from inverse_graphics.datasets.catalogue import CATALOGUE
 
     for name in names:
-        missing = f"not on this machine; `make data` gets it, {stand_in_for(name)} stands in"
+        how = "`make data` gets it" if CATALOGUE[name].downloadable else "data/README.md says how to get it"
+        missing = f"not on this machine; {how}, {stand_in_for(name)} stands in"
         state = "built in" if stand_in_for(name) == name else "on this machine" if available(name) else missing
-        print(f"{name:16} {state}")
+        print(f"{name:24} {state}")
     return 0
 
 
 def _data_get(names: Sequence[str]) -> int:
-    from inverse_graphics.datasets import downloads, stand_in_for
+    from inverse_graphics.datasets import available, downloads, stand_in_for
+    from inverse_graphics.datasets.catalogue import CATALOGUE
 
     for name in names:
-        if stand_in_for(name) != name:
-            print(f"{name:16} {downloads.download(name)}", flush=True)
+        if CATALOGUE[name].downloadable:
+            print(f"{name:24} {downloads.download(name)}", flush=True)
+        elif stand_in_for(name) != name:
+            by_hand = f"cannot be downloaded from here. {CATALOGUE[name].obtain}"
+            print(f"{name:24} {'on this machine' if available(name) else by_hand}", flush=True)
     return 0
 
 
 def _data_check(names: Sequence[str]) -> int:
-    from inverse_graphics.datasets import downloads
+    from inverse_graphics.datasets import available, downloads, stand_in_for
+    from inverse_graphics.datasets.catalogue import CATALOGUE
 
     status = 0
     for name in names:
-        for file, state in downloads.check(name) or [("built in", "")]:
-            print(f"{name:16} {file} {state}".rstrip())
-            status = 1 if state not in ("", "official") else status
+        if CATALOGUE[name].downloadable:
+            states = downloads.check(name)
+        elif stand_in_for(name) == name:
+            states = [("", "built in")]
+        else:
+            states = [("", "on this machine, no official hash to compare with" if available(name) else "missing")]
+        for file, state in states:
+            print(f"{name:24} {f'{file} {state}'.lstrip()}")
+            status = 1 if state.startswith(("missing", "differs")) else status
     return status
 
 

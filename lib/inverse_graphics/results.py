@@ -91,7 +91,7 @@ def config_from_fields(kind: type, fields: dict[str, Any]) -> Any:
     unknown = sorted(set(fields) - set(valid))
     if unknown:
         raise ValueError(f"{kind.__name__}: unknown field {', '.join(unknown)}; valid fields are {', '.join(valid)}")
-    return kind(**fields)
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
 
 
 def save_result(

@@ -1,14 +1,34 @@
 import pytest
 import torch
 
-from inverse_graphics.datasets import available, load, names, stand_in_for
+from inverse_graphics.datasets import (
+    DatasetError,
+    available,
+    class_names,
+    downloads,
+    load,
+    modelnet,
+    names,
+    objects,
+    stand_in_for,
+)
 from inverse_graphics.datasets.catalogue import CATALOGUE, MOST_BYTES
+
+STAND_INS = {
+    "mnist": "digits",
+    "fashion_mnist": "garments",
+    "celeba": "faces",
+    "modelnet40": "objects",
+    "modelnet40_silhouettes": "objects_silhouettes",
+    "modelnet10_voxels": "objects_silhouettes",
+}
+BUILT_IN = ["digits", "garments", "faces", "objects", "objects_silhouettes"]
 
 
 def test_names_and_stand_ins(data_folder):
-    assert names() == ["mnist", "fashion_mnist", "digits", "garments"]
-    assert [stand_in_for(name) for name in names()] == ["digits", "garments", "digits", "garments"]
-    assert [available(name) for name in names()] == [False, False, True, True]
+    assert names() == [*STAND_INS, *BUILT_IN]
+    assert [stand_in_for(name) for name in names()] == [*STAND_INS.values(), *BUILT_IN]
+    assert [available(name) for name in names()] == [False] * 6 + [True] * 5
 
 
 def test_a_set_is_available_once_both_splits_are_there(data_folder, write_split):
@@ -20,15 +40,23 @@ def test_a_set_is_available_once_both_splits_are_there(data_folder, write_split)
 
 def test_every_entry_is_filled_in():
     for name, entry in CATALOGUE.items():
-        assert entry.title and entry.licence and entry.obtain and len(entry.class_names) == 10
+        assert entry.title and entry.licence and entry.obtain
+        assert len(entry.class_names) == len(set(entry.class_names)) > 0 and class_names(name) == entry.class_names
         assert entry.stand_in is None or CATALOGUE[entry.stand_in].stand_in is None
+        assert entry.downloadable == (name in downloads.DOWNLOADABLE)
         assert (entry.stand_in is None) == (stand_in_for(name) == name)
 
 
-@pytest.mark.parametrize("ask", [load, available, stand_in_for])
+def test_rendered_sets_have_the_classes_of_their_modules():
+    for name in ("modelnet40", "modelnet40_silhouettes", "objects", "objects_silhouettes"):
+        assert class_names(name) == objects.CATEGORIES == modelnet.CATEGORIES
+    assert class_names("modelnet10_voxels") == modelnet.VOXEL_CLASSES
+
+
+@pytest.mark.parametrize("ask", [load, available, stand_in_for, class_names])
 @pytest.mark.parametrize("name", ["minst", "", None, ["mnist"]])
 def test_unknown_names_list_the_valid_ones(ask, name):
-    with pytest.raises(ValueError, match="name: expected one of digits, fashion_mnist, garments, mnist"):
+    with pytest.raises(ValueError, match="name: expected one of celeba, digits, faces, fashion_mnist, garments, mnist"):
         ask(name)
 
 
@@ -91,6 +119,59 @@ def test_bad_counts(count):
         load("digits", count=count)
 
 
+def test_classes_are_some_of_the_pictures_with_the_labels_of_all():
+    whole, part = load("digits", "test"), load("digits", "test", classes=("7", "2"))
+    kept = (whole.labels == 2) | (whole.labels == 7)
+    assert torch.equal(part.images, whole.images[kept]) and torch.equal(part.labels, whole.labels[kept])
+    assert part.class_names == whole.class_names and part.source == whole.source + "; only 7, 2"
+    assert load("garments", classes=["Bag"], count=3).labels.tolist() == [8, 8, 8]
+    assert torch.equal(load("garments", classes=["Bag"], count=3).images, load("garments", count=30).images[8::10])
+    assert load("faces", "test", classes=("face",)).labels.tolist() == [0] * 20
+
+
+def test_classes_of_files_count_only_their_own_pictures(data_folder, write_split):
+    images, labels = write_split(data_folder / "mnist", count=30)
+    part = load("mnist", classes=("3",))
+    assert torch.equal((part.images[:, 0] * 255).round().long(), torch.from_numpy(images[labels == 3]))
+    with pytest.raises(ValueError, match=r"at most 3, all there are in mnist \(3\)'s train split; got 4"):
+        load("mnist", classes=("3",), count=4)
+    write_split(data_folder / "mnist", count=3)
+    with pytest.raises(DatasetError, match=r"mnist \(9\): there is no picture in the train split"):
+        load("mnist", classes=("9",))
+
+
+@pytest.mark.parametrize("ask", [load, available])
+def test_unknown_classes_list_the_valid_ones(ask):
+    with pytest.raises(ValueError, match="classes: expected one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9; got 'cup'"):
+        ask("digits", classes=("1", "cup"))
+
+
+def test_files_of_other_classes_are_not_needed(data_folder):
+    (data_folder / "modelnet10-voxels").mkdir()
+    (data_folder / "modelnet10-voxels" / "chair.npy.gz").touch()
+    assert available("modelnet10_voxels", classes=("chair",))
+    assert not available("modelnet10_voxels") and not available("modelnet10_voxels", classes=("chair", "monitor"))
+    with pytest.raises(DatasetError, match="cannot be read"):
+        load("modelnet10_voxels", classes=("chair",))
+
+
+@pytest.mark.parametrize("classes", ["12", (), [], 3, {"1"}])
+def test_bad_classes(classes):
+    with pytest.raises(ValueError, match=r"classes: expected names of classes, as in \('0',\), or None"):
+        load("digits", classes=classes)
+
+
+def test_rendered_sets_bring_their_truth(data_folder):
+    shaded, silhouettes = (load(name, "test", count=24, classes=("cup",)) for name in BUILT_IN[3:])
+    assert shaded.labels.tolist() == [3] * 24 and shaded.source.endswith("only cup")
+    assert shaded.truth.voxels.shape == (2, 28, 28, 28) and shaded.truth.objects.tolist() == [0] * 12 + [1] * 12
+    assert not torch.equal(shaded.images, silhouettes.images)
+    assert torch.equal(shaded.truth.voxels, silhouettes.truth.voxels)
+    generator = torch.Generator().manual_seed(0)
+    drawn = load("objects", "test", count=5, classes=("cup",), generator=generator)
+    assert len(drawn.truth.objects) == len(drawn.truth.azimuths) == 5
+
+
 def test_too_large_a_count_says_how_many_there_are():
     with pytest.raises(ValueError, match="count: expected at most 400, all there are in digits's test split; got 401"):
         load("digits", "test", count=401)
@@ -106,3 +187,10 @@ def test_a_set_too_large_for_the_memory_is_refused_before_it_is_made():
 def test_a_seed_is_no_generator(generator):
     with pytest.raises(ValueError, match=r"generator: expected a torch\.Generator"):
         load("digits", generator=generator)
+
+
+def test_at_most_takes_all_where_there_are_fewer():
+    assert len(load("faces", "test", at_most=7)) == 7
+    assert len(load("faces", "test", at_most=10_000)) == len(load("faces", "test"))
+    with pytest.raises(ValueError, match="at_most: expected either count or at_most"):
+        load("faces", "test", count=3, at_most=4)

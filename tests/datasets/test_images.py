@@ -3,7 +3,7 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 import torch
 
-from inverse_graphics.datasets.images import ImageSet, fingerprint
+from inverse_graphics.datasets.images import GroundTruth, ImageSet, choose_among, fingerprint, resize
 
 
 @pytest.fixture
@@ -52,3 +52,52 @@ def test_fingerprint_depends_on_pixels_labels_and_order(image_set):
 def test_bad_fields_are_refused(image_set, change, message):
     with pytest.raises(ValueError, match=message):
         replace(image_set, **change)
+
+
+@pytest.fixture
+def truth():
+    voxels = torch.zeros(2, 3, 3, 3, dtype=torch.bool)
+    return GroundTruth(voxels, torch.tensor([0, 0, 1, 1, 0, 1]), torch.linspace(-1, 1, 6))
+
+
+def test_truth_goes_along_with_the_pictures_chosen(image_set, truth):
+    assert replace(image_set, truth=truth).truth is truth
+    some = truth.of(torch.tensor([5, 0]))
+    assert some.objects.tolist() == [1, 0] and some.azimuths.tolist() == [1, -1] and some.voxels is truth.voxels
+    with pytest.raises(ValueError, match="truth: expected that of 6 pictures, got 2"):
+        replace(image_set, truth=some)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"voxels": torch.zeros(3, 3, 3)}, "voxels: expected shape"),
+        ({"objects": torch.zeros(6, 1)}, "objects: expected shape"),
+        ({"objects": torch.tensor([0, 0, 1, 1, 0, 2])}, "objects: expected indices into 2 voxel grids"),
+        ({"objects": torch.tensor([0, 0, 1, 1, 0, -1])}, "objects: expected indices into 2 voxel grids"),
+        ({"azimuths": torch.zeros(5)}, r"azimuths: expected one per picture \(6\), got 5"),
+        ({"azimuths": torch.full((6,), torch.nan)}, "azimuths: expected finite values"),
+    ],
+)
+def test_bad_truth_is_refused(truth, change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(truth, **change)
+
+
+def test_choosing_among_classes_counts_only_those():
+    labels, names = torch.tensor([2, 0, 1, 2, 0, 2]), ("a", "b", "c")
+    asked = []
+
+    def last_two(total):
+        asked.append(total)
+        return torch.arange(total)[-2:].flip(0)
+
+    assert choose_among(labels, names, None, last_two).tolist() == [5, 4]
+    assert choose_among(labels, names, ("c",), last_two).tolist() == [5, 3]
+    assert choose_among(labels, names, ["a", "b"], last_two).tolist() == [4, 2]
+    assert asked == [6, 3, 3]
+
+
+def test_resizing_leaves_the_native_size_alone(image_set):
+    assert resize(image_set.images, None) is image_set.images and resize(image_set.images, 5) is image_set.images
+    assert resize(image_set.images, 9).shape == (6, 1, 9, 9)

@@ -56,7 +56,7 @@ def test_posterior_norms_are_clipped():
     with torch.no_grad():
         encoder.mean.bias.fill_(1e4)
         encoder.log_variance.bias.fill_(-1e4)
-    mean, log_variance = encoder(torch.rand(2, 1, 28, 28))
+    mean, log_variance, _ = encoder(torch.rand(2, 1, 28, 28))
     torch.testing.assert_close(mean.norm(dim=1), torch.full((2,), MEAN_NORM))
     torch.testing.assert_close(log_variance.norm(dim=1), torch.full((2,), LOG_VARIANCE_NORM))
 

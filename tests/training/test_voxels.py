@@ -66,7 +66,7 @@ def test_decay_brings_the_learning_rate_down_to_almost_nothing(tmp_path):
 def test_bad_settings_are_named():
     with pytest.raises(ValueError, match="objective: expected one of aae, beta_vae, mu_vae, mu_vae_as_printed, vae"):
         make("gan")
-    with pytest.raises(ValueError, match="azimuth: expected one of constant, uniform"):
+    with pytest.raises(ValueError, match="azimuth: expected one of constant, encoded, hypotheses, latent, uniform"):
         make("vae", azimuth="learned")
     with pytest.raises(ValueError, match="discriminator: expected one for the objective aae"):
         VoxelTrainer(VoxelAutoencoder(VoxelAutoencoderSettings()), "aae")

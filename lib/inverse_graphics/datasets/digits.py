@@ -8,17 +8,14 @@ import gzip
 import math
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from inverse_graphics import paths
-from inverse_graphics.datasets.downloads import DOWNLOADABLE, find, is_official
-from inverse_graphics.datasets.images import DatasetError
+from inverse_graphics.datasets.downloads import DOWNLOADABLE, find, is_official, whereabouts
+from inverse_graphics.datasets.images import Choose, Classes, DatasetError, Pictures, choose_among
 
 DIGITS = tuple("0123456789")
 GARMENTS = (
@@ -33,22 +30,24 @@ GARMENTS = (
     "Bag",
     "Ankle boot",
 )  # in the order of Fashion-MNIST's labels
+CLASS_NAMES = {"mnist": DIGITS, "fashion_mnist": GARMENTS}
 
 SIDE = 28
 MAGIC = {3: 0x803, 1: 0x801}  # by number of axes, for unsigned bytes
 MOST = 1_000_000  # images; a header that promises more is taken for damage, so that it cannot fill the memory
 
 
-def present(name: str, split: str) -> bool:
-    """Whether both files of a split are on this machine."""
+def present(name: str, split: str, classes: Classes = None) -> bool:
+    """Whether both files of a split are on this machine; they hold all classes."""
     return find(name, split) is not None
 
 
-def read(name: str, split: str, choose: Callable[[int], Tensor]) -> tuple[Tensor, Tensor, str]:
+def read(name: str, split: str, choose: Choose, classes: Classes = None) -> Pictures:
     """Read the chosen images of `mnist` or `fashion_mnist`.
 
     Args:
-        choose: from the number of images there are to the indices wanted, in order.
+        choose: from the number of images there are (of `classes`) to the indices wanted, in order.
+        classes: which of `CLASS_NAMES[name]`; None takes all.
 
     Returns:
         Images (B, 1, 28, 28) float32 in [0, 1], labels (B,) int64 in 0..9, and words for where they come from.
@@ -66,9 +65,10 @@ def read(name: str, split: str, choose: Callable[[int], Tensor]) -> tuple[Tensor
         raise DatasetError(f"{label_file}: {len(labels)} labels for the {len(pixels)} images of {image_file.name}")
     if labels.max() > 9:
         raise DatasetError(f"{label_file}: expected labels 0..9, found {labels.max()}")
-    indices = choose(len(pixels))
+    labels = torch.from_numpy(labels).to(torch.int64)
+    indices = choose_among(labels, CLASS_NAMES[name], classes, choose)
     images = torch.from_numpy(pixels)[indices].unsqueeze(1).to(torch.float32).div_(255)  # (B, 1, 28, 28)
-    return images, torch.from_numpy(labels)[indices].to(torch.int64), _origin(name, split, found)
+    return Pictures(images, labels[indices], _origin(name, split, found))
 
 
 def read_idx(path: Path, *, axes: int) -> np.ndarray:
@@ -115,7 +115,4 @@ def _origin(name: str, split: str, found: list[Path]) -> str:
     digests = DOWNLOADABLE[name].files[split].values()
     official = all(is_official(path, known) for path, known in zip(found, digests, strict=True))
     hashes = "official hashes" if official else "hashes differ from the official files"
-    # Results record this, so it must not hold a path of this machine.
-    own = {paths.DOWNLOADS: "data/downloads", paths.DATA: "data"}
-    folder = next((own[parent] for parent in found[0].parents if parent in own), "the user's data folder")
-    return f"{title}, idx files in {folder}, {hashes}"
+    return f"{title}, idx files in {whereabouts(found[0])}, {hashes}"

@@ -137,6 +137,12 @@ def find(name: str, split: str) -> list[Path] | None:
     return None
 
 
+def whereabouts(path: Path) -> str:
+    """Which data folder a file lies in, in words: results record it, so it must not hold a path of this machine."""
+    own = {paths.DOWNLOADS: "data/downloads", paths.DATA: "data"}
+    return next((own[parent] for parent in path.parents if parent in own), "the user's data folder")
+
+
 def is_official(path: Path, digests: tuple[str, ...]) -> bool:
     """Whether a file, or what it unpacks to, has one of the official SHA-256 hashes."""
     if sha256(path) in digests:

@@ -1,10 +1,13 @@
-"""The record every data set is handed around as."""
+"""The records of this room: what a reader gives, what the catalogue knows of a set, what everyone else gets."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from inverse_graphics.checks import require_finite, require_range, require_tensor
 
@@ -40,6 +43,65 @@ class GroundTruth:
     def of(self, pictures: Tensor) -> "GroundTruth":
         """The truth of some of the pictures, given by their indices (K,); keeps the grids of all objects."""
         return GroundTruth(self.voxels, self.objects[pictures], self.azimuths[pictures])
+
+
+Choose = Callable[[int], Tensor]  # from the number of images there are to the indices wanted, in order
+Classes = Sequence[str] | None  # names of the classes wanted; None for all
+
+
+class Pictures(NamedTuple):
+    """What a reader gives; see `ImageSet` for the fields."""
+
+    images: Tensor
+    labels: Tensor
+    source: str
+    truth: GroundTruth | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data set of the catalogue.
+
+    Fields:
+        title: what people call it.
+        class_names: one per label.
+        licence: the terms it comes under, as `data/README.md` says them too.
+        stand_in: the built-in set that is used where this one is not there; None if it is built in itself.
+        read: (split, choose, size, classes) → pictures. `choose` counts among the pictures of `classes` only, but
+            labels are indices into all of `class_names`. Reads no more than is chosen where the format lets it. `size`
+            is a hint: a reader of photographs makes them that large, the others give their native size.
+        present: (split, classes) → whether the files that these classes need are on this machine.
+        obtain: what to do to get it, a sentence for the error message.
+        channels: of an image.
+        downloadable: whether `downloads.download` can fetch it.
+    """
+
+    title: str
+    class_names: tuple[str, ...]
+    licence: str
+    stand_in: str | None
+    read: Callable[[str, Choose, int | None, Classes], Pictures]
+    present: Callable[[str, Classes], bool] = lambda split, classes: True
+    obtain: str = "It is built in."
+    channels: int = 1
+    downloadable: bool = False
+
+
+def choose_among(labels: Tensor, class_names: tuple[str, ...], classes: Classes, choose: Choose) -> Tensor:
+    """Indices (K,) that `choose` picks among the pictures of some classes, given the labels (B,) of all pictures."""
+    if classes is None:
+        return choose(len(labels))
+    wanted = torch.tensor([class_names.index(name) for name in classes])
+    among = torch.isin(labels, wanted).nonzero().flatten()
+    return among[choose(len(among))]
+
+
+def resize(images: Tensor, size: int | None) -> Tensor:
+    """Images (B, C, H, W) at `size`×`size` pixels by antialiased bilinear interpolation; None leaves them alone."""
+    if size is None or images.shape[2:] == (size, size):
+        return images
+    resized = F.interpolate(images, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
+    return resized.clamp_(0, 1)  # rounding can leave the range by an ulp
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +144,11 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def pick(self, pictures: Tensor) -> "ImageSet":
+        """Some of the pictures, given by their indices (K,), with their labels and truth."""
+        truth = None if self.truth is None else self.truth.of(pictures)
+        return replace(self, images=self.images[pictures], labels=self.labels[pictures], truth=truth)
 
     def provenance(self) -> dict[str, object]:
         """What a result records of its data: no picture, only where it came from."""

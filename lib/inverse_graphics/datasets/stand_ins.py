@@ -1,29 +1,28 @@
-"""Built-in sets that work offline and never bear the name of a real one: `digits` and `garments`.
+"""Built-in sets that work offline and never bear the name of a real one: `digits`, `garments` and `faces`.
 
-Both end in 8-bit pixels, as MNIST does, and draw on whole coordinates, so that the rounding of a machine's floats does
-not show: the same pictures, with the same fingerprint, everywhere.
+All end in 8-bit pixels, as MNIST does, and garments are drawn on whole coordinates, so that the rounding of a machine's
+floats does not show: the same pictures, with the same fingerprint, everywhere.
 """
 
 import functools
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from inverse_graphics.datasets.digits import GARMENTS, SIDE
+from inverse_graphics.datasets.digits import DIGITS, GARMENTS, SIDE
+from inverse_graphics.datasets.images import Choose, Classes, Pictures, choose_among
 
 BOX = 20  # pixels; MNIST fits its digits into a 20×20 box inside the 28×28 image
 DIGITS_TRAIN = 1397  # of the 1,797 digits; the other 400 are the test split
 GARMENT_COUNTS = {"train": 6000, "test": 1000}
+FACES, FACES_TRAIN = 100, 80  # patches that are faces, the first ones; the first 80 of those are the train split
 SEED = 2019  # of the digits' shuffle and of every garment
 FINE = 4  # garments are drawn this many times larger, then averaged down: antialiasing
 
-Choose = Callable[[int], Tensor]
 
-
-def read_digits(split: str, choose: Choose) -> tuple[Tensor, Tensor, str]:
+def read_digits(split: str, choose: Choose, classes: Classes = None) -> Pictures:
     """scikit-learn's 8×8 handwritten digits, enlarged to MNIST's format.
 
     Returns:
@@ -32,25 +31,55 @@ def read_digits(split: str, choose: Choose) -> tuple[Tensor, Tensor, str]:
     pixels, labels = _all_digits()
     order = np.random.default_rng(SEED).permutation(len(pixels))
     part = order[:DIGITS_TRAIN] if split == "train" else order[DIGITS_TRAIN:]
-    chosen = part[choose(len(part)).numpy()]
+    chosen = part[choose_among(torch.from_numpy(labels[part]), DIGITS, classes, choose).numpy()]
     source = "1,797 handwritten digits of scikit-learn (UCI, Alpaydin & Kaynak 1998), enlarged from 8×8; built in"
-    return _images(pixels[chosen]), torch.from_numpy(labels[chosen]), source
+    return Pictures(_images(pixels[chosen]), torch.from_numpy(labels[chosen]), source)
 
 
-def read_garments(split: str, choose: Choose) -> tuple[Tensor, Tensor, str]:
+def read_garments(split: str, choose: Choose, classes: Classes = None) -> Pictures:
     """Drawn silhouettes of Fashion-MNIST's ten classes, varied in proportions, texture and brightness.
 
     Returns:
         Images (B, 1, 28, 28) float32 in [0, 1], labels (B,) int64 in 0..9 in turn, and words for where they come from.
     """
-    chosen = choose(GARMENT_COUNTS[split]).tolist()
-    pixels = np.stack([_garment(split, index) for index in chosen])
-    labels = torch.tensor([index % len(GARMENTS) for index in chosen])
-    return _images(pixels), labels, "garments drawn by this project (not photographs); built in"
+    labels = torch.arange(GARMENT_COUNTS[split]) % len(GARMENTS)
+    chosen = choose_among(labels, GARMENTS, classes, choose)
+    pixels = np.stack([_garment(split, index) for index in chosen.tolist()])
+    return Pictures(_images(pixels), labels[chosen], "garments drawn by this project (not photographs); built in")
+
+
+def read_faces(split: str, choose: Choose, classes: Classes = None) -> Pictures:
+    """The 100 faces of scikit-image's 25×25 patches, enlarged to 28×28. The train split has their mirror images too.
+
+    Args:
+        classes: there is only one, so this changes nothing.
+
+    Returns:
+        Images (B, 1, 28, 28) float32 in [0, 1], labels (B,) int64 all 0, and words for where they come from.
+    """
+    pixels = _all_faces()
+    if split == "train":  # mirror images after all the others, so that the first 80 are of different photographs
+        part = np.concatenate([pixels[:FACES_TRAIN], pixels[:FACES_TRAIN, :, ::-1]])
+        words = f"{FACES_TRAIN} faces and their mirror images"
+    else:
+        part = pixels[FACES_TRAIN:]
+        words = f"{len(part)} faces"
+    chosen = choose(len(part)).numpy()
+    source = f"{words} of scikit-image's lfw_subset (Labeled Faces in the Wild, Huang et al. 2007), enlarged from 25×25"
+    return Pictures(_images(part[chosen]), torch.zeros(len(chosen), dtype=torch.int64), f"{source}; built in")
 
 
 def _images(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(pixels).unsqueeze(1).to(torch.float32).div_(255)  # (B, 1, H, W)
+
+
+@functools.cache
+def _all_faces() -> np.ndarray:
+    from skimage.data import lfw_subset  # here, because the other sets need not wait for the import
+
+    patches = np.rint(255 * lfw_subset()[:FACES]).astype(np.uint8)  # a file of the wheel: nothing is downloaded
+    enlarged = [Image.fromarray(patch).resize((SIDE, SIDE), Image.Resampling.BICUBIC) for patch in patches]
+    return np.stack([np.asarray(face) for face in enlarged])
 
 
 @functools.cache

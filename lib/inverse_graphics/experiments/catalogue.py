@@ -1,12 +1,29 @@
 """Experiments by the paper item they serve, for the command line: `train("ucar-f4", profile="quick")`."""
 
 from inverse_graphics.checks import require_choice
-from inverse_graphics.experiments import digit_geometry, garment_slices
+from inverse_graphics.experiments import (
+    azimuth_ablation,
+    chairs,
+    cups,
+    digit_geometry,
+    final_model,
+    garment_slices,
+    heads,
+)
 from inverse_graphics.experiments.voxel_autoencoder import run
 from inverse_graphics.results import Result
 from inverse_graphics.training.loop import Runtime
 
-EXPERIMENTS = {"ucar-f4": digit_geometry, "ucar-f5": garment_slices}
+EXPERIMENTS = {
+    "ucar-f4": digit_geometry.configs,
+    "ucar-f5": garment_slices.configs,
+    "ucar-f6": heads.configs,
+    "ucar-f7": chairs.configs,
+    "ucar-f8": cups.configs,
+    "ucar-f10": final_model.configs,
+    "ucar-f15": final_model.single_configs,
+    "voxel-ablation": azimuth_ablation.configs,
+}
 
 
 def train(
@@ -17,5 +34,5 @@ def train(
     Raises:
         ValueError: an unknown name or profile; the message lists the valid ones.
     """
-    configs = EXPERIMENTS[require_choice("experiment", name, EXPERIMENTS)].configs(profile, seed)
+    configs = EXPERIMENTS[require_choice("experiment", name, EXPERIMENTS)](profile, seed)
     return [run(config, runtime=runtime, retrain=retrain) for config in configs.values()]

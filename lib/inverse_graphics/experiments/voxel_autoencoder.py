@@ -7,6 +7,7 @@
 The figure's own file (`digit_geometry`, `garment_slices`, …) says which configs it needs in which profile.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -15,8 +16,11 @@ from filelock import FileLock
 from torch import Tensor
 
 from inverse_graphics import paths
+from inverse_graphics.checks import require_choice
 from inverse_graphics.datasets import ImageSet, available, load, stand_in_for
+from inverse_graphics.experiments.shape_judgement import judge_shapes
 from inverse_graphics.metrics import sparsity
+from inverse_graphics.models.azimuths import AzimuthHypotheses, AzimuthLatent
 from inverse_graphics.models.voxels import (
     LatentDiscriminator,
     Reconstruction,
@@ -33,13 +37,16 @@ from inverse_graphics.results import (
     result_name,
     save_result,
 )
+from inverse_graphics.training.hypotheses import fit_mean_shape
 from inverse_graphics.training.loop import Runtime, fit, generator_for
-from inverse_graphics.training.voxels import VoxelTrainer
+from inverse_graphics.training.voxels import Film, VoxelTrainer
 
 THRESHOLDS = (0.05, 0.5)  # the authors display voxels above 0.05; 0.5 is the usual boundary of an occupancy
 EXAMPLES_PER_CLASS = 4
 PRIOR_SAMPLES = 256
 NEIGHBOURS = 5
+FRAMES = 10  # of a film
+SOURCE = "azimuth_source."  # before the names of its weights
 
 
 @dataclass(frozen=True)
@@ -48,21 +55,32 @@ class VoxelAutoencoderConfig:
 
     Fields:
         dataset: a name of `inverse_graphics.datasets`, 28×28 and one channel.
-        objective: `vae`, `beta_vae`, `aae` or `mu_vae`.
-        azimuth: `constant` or `uniform`, see `VoxelTrainer`.
+        classes: names of the classes to use; none means all.
+        objective: `vae`, `beta_vae`, `aae`, `mu_vae` or `mu_vae_as_printed`.
+        azimuth, azimuth_range, sampling: see `VoxelTrainer`.
+        azimuth_slots: how many (μ_θ, σ_θ) the azimuth latent has: 1, or one for each picture of a batch.
         train_images, test_images: how many, the first of each split; fewer if the set has fewer.
+        one_view: whether only one view of each object is trained on, drawn by the seed; for rendered sets.
         steps, batch_size, learning_rate, decay: of the training, see `VoxelTrainer`. The authors' code makes
             about 23,000 steps of 64 at a constant rate.
         adversarial_weight: λ of the AAE; no other objective reads it.
-        latent, encoder_channels, decoder_channels, texturizer: see `VoxelAutoencoderSettings`.
+        film: class names; of each, the shape of the first test picture is kept `FRAMES` times while training, see
+            `Film`.
+        latent, encoder_channels, decoder_channels, texturizer, texturizer_width, symmetric: see
+            `VoxelAutoencoderSettings`.
         seed: of initial weights, order of pictures and noise.
     """
 
     dataset: str = "mnist"
+    classes: tuple[str, ...] = ()
     objective: str = "mu_vae"
     azimuth: str = "constant"
+    azimuth_range: float = math.pi
+    azimuth_slots: int = 1
+    sampling: str = "trilinear"
     train_images: int = 60_000
     test_images: int = 10_000
+    one_view: bool = False
     steps: int = 23_000
     batch_size: int = 64
     learning_rate: float = 1e-3
@@ -72,11 +90,15 @@ class VoxelAutoencoderConfig:
     encoder_channels: int = 128
     decoder_channels: int = 128
     texturizer: bool = False
+    texturizer_width: int = 1000
+    symmetric: bool = False
+    film: tuple[str, ...] = ()
     seed: int = 0
 
     @property
     def name(self) -> str:
-        return f"voxels-{self.dataset}-{self.objective}"
+        words = (self.dataset.replace("+", "_and_"), *self.classes, self.objective)
+        return "-".join(("voxels", *words, *((self.azimuth,) if self.azimuth != "constant" else ())))
 
     def settings(self) -> VoxelAutoencoderSettings:
         return VoxelAutoencoderSettings(
@@ -84,6 +106,10 @@ class VoxelAutoencoderConfig:
             encoder_channels=self.encoder_channels,
             decoder_channels=self.decoder_channels,
             texturizer=self.texturizer,
+            texturizer_width=self.texturizer_width,
+            encodes_azimuth=self.azimuth == "encoded",
+            azimuth_range=self.azimuth_range,
+            symmetric=self.symmetric,
         )
 
 
@@ -101,7 +127,7 @@ def run(config: VoxelAutoencoderConfig, *, runtime: Runtime | None = None, retra
         TrainingDiverged, CheckpointError, ResultError, DatasetError: see there.
     """
     found = find_result(config, shipped=not retrain)
-    if found is None and not available(config.dataset):
+    if found is None and not available(config.dataset, config.classes or None):
         stand_in = stand_in_for(config.dataset)
         print(f"{config.dataset} is not on this machine: training on the stand-in {stand_in} instead")
         config = replace(config, dataset=stand_in)
@@ -112,8 +138,18 @@ def run(config: VoxelAutoencoderConfig, *, runtime: Runtime | None = None, retra
 def load_autoencoder(result: Result) -> VoxelAutoencoder:
     """The trained model of a result: float32, evaluation mode, no gradients for its weights."""
     model = VoxelAutoencoder(config_from_fields(VoxelAutoencoderConfig, result.config).settings())
-    _load(model, result.weights())
+    _load(model, {name: value for name, value in result.weights().items() if not name.startswith(SOURCE)})
     return model.eval().requires_grad_(False)
+
+
+def load_azimuth_source(result: Result) -> AzimuthLatent | AzimuthHypotheses | None:
+    """What the azimuths of a result came from, if it was a module; evaluation mode, no gradients."""
+    source = azimuth_source(config_from_fields(VoxelAutoencoderConfig, result.config))
+    if source is not None:
+        weights = {k.removeprefix(SOURCE): v for k, v in result.weights().items() if k.startswith(SOURCE)}
+        source.load_state_dict(weights)
+        source.eval().requires_grad_(False)
+    return source
 
 
 class Example(NamedTuple):
@@ -151,25 +187,17 @@ def _train(config: VoxelAutoencoderConfig, runtime: Runtime) -> Result:
         if found := find_result(config, shipped=False):
             return found
         train = _load_split(config, "train", config.train_images)
-        with torch.random.fork_rng(devices=[]):  # initial weights come from torch's global generator: borrow it
-            torch.manual_seed(config.seed)
-            model = VoxelAutoencoder(config.settings())
-            settings = model.settings
-            judge = LatentDiscriminator(settings.latent, settings.discriminator_width)
-        trainer = VoxelTrainer(
-            model,
-            config.objective,
-            learning_rate=config.learning_rate,
-            decay=config.decay,
-            adversarial_weight=config.adversarial_weight,
-            deterministic=config.objective == "aae",
-            discriminator=judge if config.objective == "aae" else None,
-            azimuth=config.azimuth,
-        )
+        test = _load_split(config, "test", config.test_images)
+        trained_on = _chosen_views(config, train)
+        model, source, trainer = _make_trainer(config, test)
+        if isinstance(source, AzimuthHypotheses):
+            drawn = generator_for(config.seed, 3)
+            show = runtime.progress and fabric.is_global_zero
+            fit_mean_shape(trained_on.images, source, generator=drawn, symmetric=config.symmetric, progress=show)
         checkpoint = paths.RUNS / result_name(config) / "checkpoint.safetensors"
         history, seconds = fit(
             trainer,
-            train.images,
+            trained_on.images,
             steps=config.steps,
             batch_size=config.batch_size,
             seed=config.seed,
@@ -179,9 +207,14 @@ def _train(config: VoxelAutoencoderConfig, runtime: Runtime) -> Result:
             label=config.name,
         )
         if fabric.is_global_zero:
-            weights = _rounded(model)
-            test = _load_split(config, "test", config.test_images)
-            numbers, arrays = judge_autoencoder(model.cpu(), train, test, config.seed, trainer.deterministic)
+            weights = _rounded(model) | _source_weights(source)
+            numbers, arrays = judge_autoencoder(model, train, test, config.seed, trainer.deterministic)
+            if source is not None:
+                source.cpu().eval()
+            more, tensors = judge_shapes(config, model, source, trained_on, test)
+            numbers, arrays = numbers | more, arrays | tensors
+            if trainer.film is not None:
+                arrays |= {"film": trainer.film.voxels.cpu(), "film_steps": torch.tensor(trainer.film.times) + 1}
             provenance = {
                 "data": [train.provenance(), test.provenance()],
                 "seed": config.seed,
@@ -201,14 +234,74 @@ def _train(config: VoxelAutoencoderConfig, runtime: Runtime) -> Result:
 
 
 def _load_split(config: VoxelAutoencoderConfig, split: str, count: int) -> ImageSet:
-    whole = load(config.dataset, split)
-    return whole if count >= len(whole) else load(config.dataset, split, count=count)
+    return load(config.dataset, split, at_most=count, classes=config.classes or None)
+
+
+def _chosen_views(config: VoxelAutoencoderConfig, images: ImageSet) -> ImageSet:
+    """One view of each object, drawn by the seed; with `one_view` off, all."""
+    if not config.one_view:
+        return images
+    if images.truth is None:
+        raise ValueError(f"one_view: expected a rendered data set, got {images.name}")
+    order = torch.randperm(len(images), generator=generator_for(config.seed, 2))
+    objects = images.truth.objects[order]
+    first = torch.stack([(objects == number).nonzero()[0, 0] for number in objects.unique()])
+    return images.pick(order[first])
+
+
+def _make_trainer(
+    config: VoxelAutoencoderConfig, test: ImageSet
+) -> tuple[VoxelAutoencoder, AzimuthLatent | AzimuthHypotheses | None, VoxelTrainer]:
+    adversarial, encoded = config.objective == "aae", config.azimuth == "encoded"
+    with torch.random.fork_rng(devices=[]):  # initial weights come from torch's global generator: borrow it
+        torch.manual_seed(config.seed)
+        model = VoxelAutoencoder(config.settings())
+        width = model.settings.discriminator_width
+        judge = LatentDiscriminator(model.settings.latent, width)
+        azimuth_judge = LatentDiscriminator(1, width) if encoded else None
+        source = azimuth_source(config)
+    trainer = VoxelTrainer(
+        model,
+        config.objective,
+        learning_rate=config.learning_rate,
+        decay=config.decay,
+        adversarial_weight=config.adversarial_weight,
+        deterministic=adversarial,
+        discriminator=judge if adversarial else None,
+        azimuth=config.azimuth,
+        azimuth_range=config.azimuth_range,
+        azimuth_source=source,
+        azimuth_discriminator=azimuth_judge,
+        sampling=config.sampling,
+        film=Film(_watched(test, config.film), min(FRAMES, config.steps), config.steps) if config.film else None,
+    )
+    return model, source, trainer
+
+
+def _watched(test: ImageSet, names: tuple[str, ...]) -> Tensor:
+    """(N, 1, 28, 28): the first picture of each class named."""
+    labels = [test.class_names.index(require_choice("film", name, test.class_names)) for name in names]
+    if missing := [name for name, label in zip(names, labels, strict=True) if not (test.labels == label).any()]:
+        raise ValueError(f"film: the test pictures hold no {', '.join(missing)}")
+    return torch.stack([test.images[(test.labels == label).nonzero()[0, 0]] for label in labels])
+
+
+def azimuth_source(config: VoxelAutoencoderConfig) -> AzimuthLatent | AzimuthHypotheses | None:
+    """The untrained module that a config's azimuths come from, if it has one."""
+    if config.azimuth == "latent":
+        return AzimuthLatent(config.azimuth_slots, config.azimuth_range)
+    return AzimuthHypotheses() if config.azimuth == "hypotheses" else None
+
+
+def _source_weights(source: torch.nn.Module | None) -> dict[str, Tensor]:
+    return {f"{SOURCE}{name}": value.cpu() for name, value in source.state_dict().items()} if source else {}
 
 
 def _rounded(model: VoxelAutoencoder) -> dict[str, Tensor]:
     """The weights as they will be stored, in half precision, also put back into the model: judge what is kept."""
     weights = {k: v.half() if v.is_floating_point() else v for k, v in model.cpu().state_dict().items()}
     _load(model, weights)
+    model.eval()
     return weights
 
 

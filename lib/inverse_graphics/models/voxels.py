@@ -1,6 +1,6 @@
 """The probabilistic 3D autoencoder (Uçar 2019, Sec. 3 and Figure 2): image → shape latent → voxels → image.
 
-    Encoder             (B, 1, 28, 28) → μ (B, Z), log σ² (B, Z)
+    Encoder             (B, 1, 28, 28) → μ (B, Z), log σ² (B, Z), and an azimuth (B,) if asked for
     Decoder             (B, Z) → voxels (B, 28, 28, 28)
     Texturizer          projection (B, 1, 28, 28) → shaded image (B, 1, 28, 28)
     LatentDiscriminator (B, Z) → logit (B,)
@@ -8,9 +8,10 @@
 Widths and activations are the paper's where it gives them (3×3 and 3×3×3 kernels, stride 2, batch norm and leaky ReLU
 in all layers but the last) and the authors' code's where it does not (four encoder layers of 128, decoder 7³×128 →
 14³×64 → 28³, slope 0.2, latent norms clipped). The projection between decoder and texturizer is
-`inverse_graphics.renderers.voxels.project_voxels`.
+`inverse_graphics.renderers.voxels.project_voxels`; an azimuth that is not the encoder's comes from `models.azimuths`.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,6 +37,10 @@ class VoxelAutoencoderSettings:
         texturizer: whether a texturizer follows the projection.
         texturizer_width: of its hidden layer.
         discriminator_width: of the two hidden layers of the AAE's discriminator.
+        encodes_azimuth: whether the encoder says from where it sees the shape (Sec. 4.2).
+        azimuth_range: radians, the farthest that an encoded azimuth turns to either side. The paper's is π.
+        symmetric: whether shapes are made left-right symmetric. Not in the paper; it holds of most objects, and halves
+            what a picture leaves open.
         initial_occupancy_logit: bias of the decoder's last layer at the start. Near 0 every voxel starts half full, 28
             of them make the projection 1 everywhere and no gradient flows; −4 starts it at about 0.4.
     """
@@ -46,14 +51,19 @@ class VoxelAutoencoderSettings:
     texturizer: bool = False
     texturizer_width: int = 1000
     discriminator_width: int = 1000
+    encodes_azimuth: bool = False
+    azimuth_range: float = math.pi
+    symmetric: bool = False
     initial_occupancy_logit: float = -4.0
 
 
 class Posterior(NamedTuple):
-    """q(z|x): `mean` (B, Z) and `log_variance` (B, Z) of a Gaussian with independent components."""
+    """q(z|x): `mean` (B, Z) and `log_variance` (B, Z) of a Gaussian with independent components; and `azimuth` (B,) in
+    radians where the encoder gives one."""
 
     mean: Tensor
     log_variance: Tensor
+    azimuth: Tensor | None = None
 
     def sample(self, noise: Tensor) -> Tensor:
         """z = μ + σ·noise for standard normal `noise` (B, Z)."""
@@ -77,10 +87,11 @@ class Reconstruction(NamedTuple):
 
 
 class Encoder(nn.Module):
-    """Images (B, 1, 28, 28) in [0, 1] → `Posterior`."""
+    """Images (B, 1, 28, 28) in [0, 1] → `Posterior`. With an `azimuth_range` it gives an azimuth, too: tanh × range."""
 
-    def __init__(self, latent: int, channels: int) -> None:
+    def __init__(self, latent: int, channels: int, azimuth_range: float | None = None) -> None:
         super().__init__()
+        self.azimuth_range = azimuth_range
         layers: list[nn.Module] = []
         for index in range(4):  # 28 → 14 → 7 → 4 → 2
             layers += [
@@ -91,19 +102,23 @@ class Encoder(nn.Module):
         self.features = nn.Sequential(*layers, nn.Flatten())
         self.mean = nn.Linear(channels * 4, latent)
         self.log_variance = nn.Linear(channels * 4, latent)
+        self.azimuth = None if azimuth_range is None else nn.Linear(channels * 4, 1)
 
     def forward(self, images: Tensor) -> Posterior:
         features = self.features(images)
         mean = _clip_norm(self.mean(features).float(), MEAN_NORM)
-        return Posterior(mean, _clip_norm(self.log_variance(features).float(), LOG_VARIANCE_NORM))
+        log_variance = _clip_norm(self.log_variance(features).float(), LOG_VARIANCE_NORM)
+        if self.azimuth is None:
+            return Posterior(mean, log_variance)
+        return Posterior(mean, log_variance, self.azimuth(features).float().squeeze(1).tanh() * self.azimuth_range)
 
 
 class Decoder(nn.Module):
     """Latents (B, Z) → voxels (B, 28, 28, 28) in [0, 1], axes depth, height (downward), width."""
 
-    def __init__(self, latent: int, channels: int, initial_occupancy_logit: float) -> None:
+    def __init__(self, latent: int, channels: int, initial_occupancy_logit: float, symmetric: bool = False) -> None:
         super().__init__()
-        self.channels = channels
+        self.channels, self.symmetric = channels, symmetric
         up = {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1}
         self.dense = nn.Linear(latent, channels * 7**3, bias=False)
         self.layers = nn.Sequential(
@@ -119,7 +134,8 @@ class Decoder(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         grid = self.dense(latent).view(-1, self.channels, 7, 7, 7)
         logits = self.layers(grid.contiguous(memory_format=torch.channels_last_3d))
-        return logits.float().sigmoid().reshape(-1, SIDE, SIDE, SIDE)
+        voxels = logits.float().sigmoid().reshape(-1, SIDE, SIDE, SIDE)
+        return (voxels + voxels.flip(3)) / 2 if self.symmetric else voxels
 
 
 class Texturizer(nn.Module):
@@ -155,8 +171,11 @@ class VoxelAutoencoder(nn.Module):
     def __init__(self, settings: VoxelAutoencoderSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.encoder = Encoder(settings.latent, settings.encoder_channels)
-        self.decoder = Decoder(settings.latent, settings.decoder_channels, settings.initial_occupancy_logit)
+        azimuth_range = settings.azimuth_range if settings.encodes_azimuth else None
+        self.encoder = Encoder(settings.latent, settings.encoder_channels, azimuth_range)
+        self.decoder = Decoder(
+            settings.latent, settings.decoder_channels, settings.initial_occupancy_logit, settings.symmetric
+        )
         self.texturizer = Texturizer(settings.texturizer_width) if settings.texturizer else None
 
     def forward(
@@ -167,7 +186,8 @@ class VoxelAutoencoder(nn.Module):
         Args:
             images: (B, 1, 28, 28) float in [0, 1].
             noise: (B, Z) standard normal for the sample of the latent; None takes the posterior mean.
-            azimuth: radians, one number or (B,), of the viewer at the projection; None is 0, the paper's "constant".
+            azimuth: radians, one number or (B,), of the viewer at the projection; None takes the encoder's where it
+                gives one, else 0, the paper's "constant".
 
         Raises:
             ValueError: an argument has the wrong shape or range.
@@ -175,6 +195,7 @@ class VoxelAutoencoder(nn.Module):
         require_range("images", require_tensor("images", images, f"B 1 {SIDE} {SIDE}"), 0, 1)
         posterior = self.encoder(images)
         latent = posterior.mean if noise is None else posterior.sample(noise)
+        azimuth = posterior.azimuth if azimuth is None else azimuth
         voxels, projection, texture = self.decode(latent, azimuth)
         return Reconstruction(posterior, latent, voxels, projection, texture)
 

@@ -24,16 +24,23 @@ LAMBDA = 1.0
 
 
 class AAETerms(NamedTuple):
-    """`total` = `projection_error` + `texture_error` + λ·`generator`."""
+    """`total` = `projection_error` + `texture_error` + λ·(`generator` + `azimuth_generator`); the last is 0 where the
+    azimuth is not an output of the encoder."""
 
     total: Tensor
     projection_error: Tensor
     texture_error: Tensor
     generator: Tensor
+    azimuth_generator: Tensor
 
 
 def aae(
-    images: Tensor, reconstruction: Reconstruction, posterior_logits: Tensor, *, weight: float = LAMBDA
+    images: Tensor,
+    reconstruction: Reconstruction,
+    posterior_logits: Tensor,
+    azimuth_logits: Tensor | None = None,
+    *,
+    weight: float = LAMBDA,
 ) -> AAETerms:
     """−L_α of Table 1, the autoencoder's part.
 
@@ -41,11 +48,14 @@ def aae(
         images: (B, 1, H, W) in [0, 1].
         reconstruction: the model's output for them.
         posterior_logits: (B,) the discriminator's logits for `reconstruction.latent`.
+        azimuth_logits: (B,) what a discriminator of its own says of the encoded azimuths against U(−1, 1) (Sec. 4.2).
         weight: λ. Raising it tightens q(z) to the prior and blurs reconstructions.
     """
     projection_error, texture_error = reconstruction_errors(images, reconstruction)
     generator = generator_loss(posterior_logits)
-    return AAETerms(projection_error + texture_error + weight * generator, projection_error, texture_error, generator)
+    azimuth = generator.new_zeros(()) if azimuth_logits is None else generator_loss(azimuth_logits)
+    total = projection_error + texture_error + weight * (generator + azimuth)
+    return AAETerms(total, projection_error, texture_error, generator, azimuth)
 
 
 def discriminator_loss(prior_logits: Tensor, posterior_logits: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def vae(images: Tensor, reconstruction: Reconstruction, *, beta: float = 1.0) ->
         beta: weight of the KL term. Raising it empties the latent: codes near the prior, blurred pictures.
     """
     projection_error, texture_error = reconstruction_errors(images, reconstruction)
-    kl = gaussian_kl(*reconstruction.posterior).mean()
+    kl = gaussian_kl(reconstruction.posterior.mean, reconstruction.posterior.log_variance).mean()
     return VAETerms(projection_error + texture_error + beta * kl, projection_error, texture_error, kl)
 
 
