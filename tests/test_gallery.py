@@ -109,6 +109,16 @@ def test_a_table_is_written_as_csv_and_markdown(workspace):
     assert markdown in (paths.FIGURES / "README.md").read_text(encoding="utf-8")
 
 
+def test_an_extra_is_shown_after_the_items_and_counts_for_none(workspace):
+    save("chairs-truth", item="", caption="Against the truth.")
+    text = write_gallery().read_text(encoding="utf-8")
+    _, after = text.split("## Beyond the papers")
+    assert "![chairs-truth](chairs-truth.png)" in after and "Against the truth." in after
+    assert "not yet: 50" in text and "Warning" not in text
+    with pytest.raises(ValueError, match="expected the id of a paper item"):
+        claim(item="")
+
+
 def test_the_gallery_shows_all_items_and_what_each_claim_came_to(workspace):
     save(claims=[claim(n=1000), claim("not reproduced", reason="too few steps")], data=[DIGITS], seed=7)
     save("ucar-f5_samples", "ucar-f5", claims=[claim(item="ucar-f5", paper="3.5", seed=1, data="garments")])

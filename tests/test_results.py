@@ -121,6 +121,7 @@ def test_a_new_field_at_its_default_leaves_the_name_and_a_moved_default_is_notic
     class Later(Config):
         name: str = "tiny"
         extra: int = 7
+        words: tuple[str, ...] = ()
 
     Later.__name__ = "Config"
     assert content_hash(Later()) == content_hash(Config()) != content_hash(Later(extra=8))

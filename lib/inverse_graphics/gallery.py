@@ -24,6 +24,7 @@ from inverse_graphics.results import Result, code_commit, library_versions
 
 REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_YET = "reproduced", "partly", "not reproduced", "not yet"
 VERDICTS = (REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_YET)
+EXTRA = ""  # in place of an item's id: what no paper has
 CLAIM_COLUMNS = ("id", "claim", "paper", "ours", "n", "seed", "data", "profile", "verdict", "reason")
 
 
@@ -72,7 +73,7 @@ def save_figure(figure: Any, name: str, **record: Any) -> Path:
         figure: matplotlib Figure.
         name: file name without suffix, for example `ucar-f4_shapes`.
         record: what the JSON says; keyword arguments of `_record` below: `item`, `caption`, `profile` and `numbers`,
-            and optionally `results`, `data`, `settings`, `seed` and `claims`.
+            and optionally `results`, `data`, `settings`, `seed` and `claims`. The item "" says that no paper has it.
 
     Raises:
         ValueError: unknown item or profile, or a number that is NaN, infinite or not for JSON; the message names it.
@@ -115,7 +116,7 @@ def _record(
     """What the JSON of a figure or table says.
 
     Args:
-        item: id of the paper item it makes again.
+        item: id of the paper item it makes again; "" for an extra of this project, listed after the papers' items.
         caption: what is to be seen, and what is not shown.
         profile: `smoke`, `quick` or `paper`.
         numbers: what is plotted; numpy and torch scalars and arrays are welcome.
@@ -125,7 +126,8 @@ def _record(
         seed: of what the notebook itself drew at random.
         claims: statements of the paper that it settles.
     """
-    find_item(item)
+    if item != EXTRA:
+        find_item(item)
     require_choice("profile", profile, paths.PROFILES)
     sources = [entry.provenance() if hasattr(entry, "provenance") else entry for entry in data]
     for result in results:
@@ -181,8 +183,9 @@ def _plain(value: Any, where: str) -> Any:
 def write_gallery(profile: str = "quick") -> Path:
     """Write README.md (the gallery) and claims.csv from the JSON files in a profile's figures folder.
 
-    All 50 items appear; those without a figure or claim as "not yet". A JSON that cannot be read, or whose files are
-    missing or changed, becomes a warning on the page. The same files give the same bytes.
+    All 50 items appear; those without a figure or claim as "not yet"; after them what belongs to no item. A JSON that
+    cannot be read, or whose files are missing or changed, becomes a warning on the page. The same files give the same
+    bytes.
 
     Returns:
         The path of README.md.
@@ -220,6 +223,10 @@ def write_gallery(profile: str = "quick") -> Path:
         if claims[entry.id]:
             columns = ("claim", "paper", "ours", "n", "verdict", "reason")
             lines += [_markdown(columns, [[claim[key] for key in columns] for claim in claims[entry.id]])]
+    if extras := {name: record for name, record in records.items() if record["item"] == EXTRA}:
+        lines += ["## Beyond the papers", "", "What this project adds; no paper has it.", ""]
+        for name, record in extras.items():
+            lines += _section(folder, name, record)
     write_text(folder / "README.md", "\n".join(lines).rstrip() + "\n")
     write_text(folder / "claims.csv", _claims_csv(claims))
     return folder / "README.md"
@@ -231,7 +238,8 @@ def _read_records(folder: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
     for path in sorted(folder.glob("*.json")):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            find_item(record["item"])
+            if record["item"] != EXTRA:
+                find_item(record["item"])
             for claim in record["claims"]:
                 Claim(**claim)
             for key in ("kind", "caption", "profile", "seed", "data", "results", "commit"):

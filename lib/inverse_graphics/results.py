@@ -136,8 +136,8 @@ def find_result(config: Any, *, shipped: bool = True) -> Result | None:
         if (folder / "result.json").exists():
             result = load_result(folder)
             # A field younger than the result had, then, what is its default now; a default that moved tells here.
-            asked = json.loads(json.dumps(dataclasses.asdict(config)))
-            if {**_defaults(type(config)), **result.config} == asked:
+            told = {**_defaults(type(config)), **result.config}
+            if json.dumps(told, sort_keys=True) == json.dumps(dataclasses.asdict(config), sort_keys=True):
                 return result
     return None
 
