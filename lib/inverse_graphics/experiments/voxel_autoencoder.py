@@ -20,7 +20,7 @@ from inverse_graphics.checks import require_choice
 from inverse_graphics.datasets import ImageSet, available, load, stand_in_for
 from inverse_graphics.experiments.shape_judgement import judge_shapes
 from inverse_graphics.metrics import sparsity
-from inverse_graphics.models.azimuths import AzimuthHypotheses, AzimuthLatent
+from inverse_graphics.models.azimuths import AzimuthHypotheses, AzimuthLatent, front_azimuth, likely_azimuth
 from inverse_graphics.models.voxels import (
     LatentDiscriminator,
     Reconstruction,
@@ -208,9 +208,9 @@ def _train(config: VoxelAutoencoderConfig, runtime: Runtime) -> Result:
         )
         if fabric.is_global_zero:
             weights = _rounded(model) | _source_weights(source)
-            numbers, arrays = judge_autoencoder(model, train, test, config.seed, trainer.deterministic)
             if source is not None:
                 source.cpu().eval()
+            numbers, arrays = judge_autoencoder(model, train, test, config.seed, trainer.deterministic, source)
             more, tensors = judge_shapes(config, model, source, trained_on, test)
             numbers, arrays = numbers | more, arrays | tensors
             if trainer.film is not None:
@@ -311,14 +311,20 @@ def _load(model: VoxelAutoencoder, weights: dict[str, Tensor]) -> None:
 
 @torch.no_grad()
 def judge_autoencoder(
-    model: VoxelAutoencoder, train: ImageSet, test: ImageSet, seed: int, deterministic: bool
+    model: VoxelAutoencoder,
+    train: ImageSet,
+    test: ImageSet,
+    seed: int,
+    deterministic: bool,
+    source: AzimuthLatent | AzimuthHypotheses | None = None,
 ) -> tuple[dict[str, object], dict[str, Tensor]]:
-    """Numbers and arrays of a trained model, over all of `test`, at azimuth 0.
+    """Numbers and arrays of a trained model, over all of `test`, each picture seen from its most likely azimuth.
 
     Args:
         deterministic: whether the model was trained at the posterior's mean (AAE). Shapes are judged as the model was
             trained: at the mean, or at one sample of the posterior. It matters for a posterior that has collapsed: its
             mean is always 0, which the decoder hardly ever saw.
+        source: where the azimuths come from, if that is a module of its own.
 
     Returns:
         numbers: mean and standard deviation over test images of the squared error per pixel at the posterior's mean
@@ -334,9 +340,10 @@ def judge_autoencoder(
     means = []
     generator = generator_for(seed, 1)
     for images in test.images.split(100):
-        at_mean = model(images)
+        azimuth = likely_azimuth(source, images)
+        at_mean = model(images, azimuth=azimuth)
         noise = torch.randn(at_mean.latent.shape, generator=generator)
-        as_trained = at_mean if deterministic else model(images, noise)
+        as_trained = at_mean if deterministic else model(images, noise, azimuth)
         for name, values in _measure(images, at_mean, as_trained).items():
             measures.setdefault(name, []).append(values)
         means.append(at_mean.latent)
@@ -352,7 +359,7 @@ def judge_autoencoder(
         for index in (test.labels == label).nonzero().flatten()[:EXAMPLES_PER_CLASS].tolist()
     ]
     samples = torch.randn(PRIOR_SAMPLES, latents.shape[1], generator=generator_for(seed, 0))
-    classes, votes, distances = _vote(model, samples, test)
+    classes, votes, distances = _vote(model, samples, test, front_azimuth(source))
     return numbers, {
         "latent_mean": latents.mean(0),
         "latent_std": latents.std(0),
@@ -386,10 +393,10 @@ def _mse(images: Tensor, pictures: Tensor) -> Tensor:
     return (images - pictures).square().mean((1, 2, 3))
 
 
-def _vote(model: VoxelAutoencoder, latents: Tensor, test: ImageSet) -> tuple[Tensor, Tensor, Tensor]:
+def _vote(model: VoxelAutoencoder, latents: Tensor, test: ImageSet, azimuth: float) -> tuple[Tensor, Tensor, Tensor]:
     """Class, share of votes in [0, 1], and mean distance to the nearest test images of the pictures that latents decode
     to; the distance is over the picture's own norm, else the faintest would always be the nearest."""
-    _, projection, texture = model.decode(latents)
+    _, projection, texture = model.decode(latents, azimuth)
     picture = (projection if texture is None else texture).flatten(1)
     nearest = torch.cdist(picture, test.images.flatten(1)).topk(NEIGHBOURS, largest=False)
     labels = test.labels[nearest.indices]

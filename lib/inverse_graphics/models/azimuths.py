@@ -40,6 +40,10 @@ class AzimuthLatent(nn.Module):
         latent = self.posterior().sample(noise.view(len(noise), -1), rows)
         return self.network(latent).float().squeeze(1) * self.reach
 
+    def front(self) -> Tensor:
+        """The azimuth (1,) at the mean of Z_θ, of the first slot: from where the shapes show what the pictures show."""
+        return self.network(self.mean[:1]).float().squeeze(1) * self.reach
+
     def posterior(self) -> "SlotPosterior":
         return SlotPosterior(self.mean, self.log_variance)
 
@@ -75,6 +79,19 @@ class AzimuthHypotheses(nn.Module):
     def views(self) -> Tensor:
         """(K, H, W): the mean shape from each azimuth."""
         return project_around(self.voxels[None], self.azimuths)[0]
+
+
+def likely_azimuth(source: AzimuthLatent | AzimuthHypotheses | None, images: Tensor) -> Tensor | None:
+    """Where pictures (B, 1, H, W) are most likely seen from, (B,) radians: the latent's mean, or the hypothesis that
+    explains the picture best. None without a source: then it is the model's own affair."""
+    if isinstance(source, AzimuthLatent):
+        return source.front().expand(len(images))
+    return None if source is None else source.azimuths[source(images).argmax(1)]
+
+
+def front_azimuth(source: AzimuthLatent | AzimuthHypotheses | None) -> float:
+    """Radians from where a model's shapes show what its pictures show: not 0 where Z_θ has settled elsewhere."""
+    return source.front().item() if isinstance(source, AzimuthLatent) else 0.0
 
 
 def squared_errors(images: Tensor, views: Tensor) -> Tensor:
