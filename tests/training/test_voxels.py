@@ -1,9 +1,10 @@
 import pytest
 import torch
 
+from inverse_graphics.models.azimuths import AzimuthHypotheses, AzimuthLatent
 from inverse_graphics.models.voxels import LatentDiscriminator, VoxelAutoencoder, VoxelAutoencoderSettings
 from inverse_graphics.training.loop import Runtime, Step, fit
-from inverse_graphics.training.voxels import OBJECTIVES, VoxelTrainer
+from inverse_graphics.training.voxels import OBJECTIVES, Film, VoxelTrainer
 
 RUNTIME = Runtime(accelerator="cpu", precision="32-true", progress=False)
 
@@ -84,3 +85,86 @@ def test_a_deterministic_encoder_does_not_depend_on_the_noise_and_all_weights_ge
         errors.append(trainer.step(images, Step(seed, 0, 1, 16, fabric)).projection_error.item())
         assert all(p.grad is not None for p in trainer.modules["encoder"].parameters())
     assert errors[0] == errors[1]
+
+
+def turned(azimuth, objective, **settings):
+    torch.manual_seed(0)
+    encoded = azimuth == "encoded"
+    model = VoxelAutoencoder(
+        VoxelAutoencoderSettings(latent=4, encoder_channels=8, decoder_channels=8, encodes_azimuth=encoded)
+    )
+    sources = {"latent": AzimuthLatent, "hypotheses": AzimuthHypotheses}
+    trainer = VoxelTrainer(
+        model,
+        objective,
+        discriminator=LatentDiscriminator(4, 16) if objective == "aae" else None,
+        azimuth=azimuth,
+        azimuth_source=sources[azimuth]() if azimuth in sources else None,
+        azimuth_discriminator=LatentDiscriminator(1, 16) if encoded else None,
+        deterministic=objective == "aae",
+        **settings,
+    )
+    return model, trainer
+
+
+@pytest.mark.parametrize(
+    ("azimuth", "objective"),
+    [
+        ("uniform", "vae"),
+        ("encoded", "aae"),
+        ("latent", "mu_vae"),
+        ("latent", "mu_vae_as_printed"),
+        ("hypotheses", "vae"),
+    ],
+)
+def test_each_source_of_the_azimuth_trains(azimuth, objective, tmp_path):
+    _, trainer = turned(azimuth, objective, learning_rate=3e-3)
+    before = {n: [p.detach().clone() for p in m.parameters()] for n, m in trainer.modules.items()}
+    history = train(trainer, tmp_path, steps=30)
+    assert history[-1]["projection_error"] < history[0]["projection_error"]
+    for name, module in trainer.modules.items():
+        assert any(not torch.equal(a, b) for a, b in zip(before[name], module.parameters(), strict=True)), name
+
+
+def test_nearest_sampling_gives_the_azimuth_latent_nothing_to_learn_from(tmp_path):
+    """Floor is flat: of the paper's text as written, only the regulariser reaches Z_θ, and its network not at all."""
+    for sampling, moves in (("nearest", False), ("trilinear", True)):
+        _, trainer = turned("latent", "mu_vae", sampling=sampling)
+        network = trainer.modules["azimuth"].network
+        before = [p.detach().clone() for p in network.parameters()]
+        train(trainer, tmp_path / sampling, steps=3)
+        moved = any(not torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True))
+        assert moved == moves, sampling
+
+
+def test_the_two_steps_of_an_azimuth_latent_touch_only_their_own(tmp_path):
+    _, trainer = turned("latent", "mu_vae")
+    owned = [{id(p) for g in o.param_groups for p in g["params"]} for o in trainer.optimizers.values()]
+    assert owned[0].isdisjoint(owned[1])
+    assert owned[1] == {id(p) for p in trainer.modules["azimuth"].parameters()}
+
+
+def test_sources_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match="azimuth_source: expected"):
+        make("mu_vae", azimuth="latent")
+    with pytest.raises(ValueError, match="'latent' is learnt by the μ-VAE's objective only"):
+        turned("latent", "vae")
+    with pytest.raises(ValueError, match="'encoded' is held to its prior by the AAE only"):
+        turned("encoded", "vae")
+
+
+def test_a_film_keeps_shapes_and_survives_a_kill(tmp_path):
+    def filmed():
+        torch.manual_seed(0)
+        model = VoxelAutoencoder(VoxelAutoencoderSettings(latent=4, encoder_channels=8, decoder_channels=8))
+        return VoxelTrainer(model, "mu_vae", film=Film(bars(3), frames=4, steps=12))
+
+    whole = filmed()
+    train(whole, tmp_path / "whole", steps=12)
+    film = whole.film
+    assert film.voxels.shape == (4, 3, 28, 28, 28) and film.times == sorted(set(film.times)) and film.times[-1] == 11
+    assert all(film.voxels[k].float().std() > 0 for k in range(4))
+    assert not torch.equal(film.voxels[0], film.voxels[-1])
+    again = filmed()  # as after a kill: everything comes from the checkpoint
+    train(again, tmp_path / "whole", steps=12)
+    assert torch.equal(again.film.voxels, film.voxels)
