@@ -17,10 +17,10 @@ from inverse_graphics.metrics.classification import classify, classify_pca
 from inverse_graphics.metrics.distributions import circular_distance_up_to_rotation
 from inverse_graphics.metrics.symmetry import left_right_symmetry, rotational_symmetry
 from inverse_graphics.metrics.voxel_overlap import align, align_azimuth, best_threshold, voxel_chamfer, voxel_iou
-from inverse_graphics.models.azimuths import AzimuthHypotheses, AzimuthLatent, carve, front_azimuth
+from inverse_graphics.models.azimuths import AzimuthHypotheses, AzimuthLatent, carve
 from inverse_graphics.models.voxels import VoxelAutoencoder
 from inverse_graphics.renderers.visual_hulls import visual_hull
-from inverse_graphics.renderers.voxels import project_around, rotate_voxels
+from inverse_graphics.renderers.voxels import project_around
 from inverse_graphics.training.loop import generator_for
 
 FORM_SAMPLES = 256
@@ -49,7 +49,7 @@ def judge_shapes(
             there are several classes, `azimuth` where it was learnt, `truth` where there is one.
         arrays: `azimuths`, learnt azimuths of test pictures or samples of Z_θ, where there are any.
     """
-    numbers: dict[str, Any] = {"form": _form(model, test, front_azimuth(source))}
+    numbers: dict[str, Any] = {"form": _form(model, test)}
     arrays: dict[str, Tensor] = {}
     if len(test.class_names) > 1 and len(test.labels.unique()) > 1:
         numbers["classification"] = _classification(config, model, train, test)
@@ -89,10 +89,9 @@ def spread(values: Tensor) -> dict[str, float]:
     return {"mean": values.mean().item(), "std": values.std().item(), "n": len(values)}
 
 
-def _form(model: VoxelAutoencoder, test: ImageSet, front: float) -> dict[str, Any]:
+def _form(model: VoxelAutoencoder, test: ImageSet) -> dict[str, Any]:
     pictures = test.images[torch.linspace(0, len(test) - 1, min(FORM_SAMPLES, len(test))).long()]
     voxels = torch.cat([model(part).voxels for part in pictures.split(64)])
-    voxels = rotate_voxels(voxels, front).clamp(0, 1) if front else voxels
     around = project_around(voxels, TURNS)
     form = {
         "rotational_symmetry": spread(rotational_symmetry(voxels)),

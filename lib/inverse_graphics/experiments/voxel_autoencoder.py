@@ -28,6 +28,7 @@ from inverse_graphics.models.voxels import (
     VoxelAutoencoderSettings,
 )
 from inverse_graphics.objectives.aae import LAMBDA
+from inverse_graphics.renderers.voxels import rotate_voxels
 from inverse_graphics.results import (
     Result,
     code_commit,
@@ -136,10 +137,23 @@ def run(config: VoxelAutoencoderConfig, *, runtime: Runtime | None = None, retra
 
 
 def load_autoencoder(result: Result) -> VoxelAutoencoder:
-    """The trained model of a result: float32, evaluation mode, no gradients for its weights."""
+    """The trained model of a result: float32, evaluation mode, no gradients for its weights; its shapes face front."""
     model = VoxelAutoencoder(config_from_fields(VoxelAutoencoderConfig, result.config).settings())
     _load(model, {name: value for name, value in result.weights().items() if not name.startswith(SOURCE)})
+    model.front = front_azimuth(load_azimuth_source(result))
     return model.eval().requires_grad_(False)
+
+
+def load_film(result: Result) -> tuple[Tensor, list[int]]:
+    """Shapes of the pictures that a config's `film` names, while it trained, facing front as the trained model's do.
+
+    Returns:
+        (T, N, 28, 28, 28) in [0, 1], and the T steps.
+    """
+    arrays, front = result.arrays(), front_azimuth(load_azimuth_source(result))
+    film = arrays["film"].float() / 255
+    turned = rotate_voxels(film.flatten(0, 1), front).clamp(0, 1).view_as(film)
+    return turned, arrays["film_steps"].tolist()
 
 
 def load_azimuth_source(result: Result) -> AzimuthLatent | AzimuthHypotheses | None:
@@ -210,6 +224,7 @@ def _train(config: VoxelAutoencoderConfig, runtime: Runtime) -> Result:
             weights = _rounded(model) | _source_weights(source)
             if source is not None:
                 source.cpu().eval()
+            model.front = front_azimuth(source)
             numbers, arrays = judge_autoencoder(model, train, test, config.seed, trainer.deterministic, source)
             more, tensors = judge_shapes(config, model, source, trained_on, test)
             numbers, arrays = numbers | more, arrays | tensors
@@ -359,7 +374,7 @@ def judge_autoencoder(
         for index in (test.labels == label).nonzero().flatten()[:EXAMPLES_PER_CLASS].tolist()
     ]
     samples = torch.randn(PRIOR_SAMPLES, latents.shape[1], generator=generator_for(seed, 0))
-    classes, votes, distances = _vote(model, samples, test, front_azimuth(source))
+    classes, votes, distances = _vote(model, samples, test)
     return numbers, {
         "latent_mean": latents.mean(0),
         "latent_std": latents.std(0),
@@ -393,10 +408,10 @@ def _mse(images: Tensor, pictures: Tensor) -> Tensor:
     return (images - pictures).square().mean((1, 2, 3))
 
 
-def _vote(model: VoxelAutoencoder, latents: Tensor, test: ImageSet, azimuth: float) -> tuple[Tensor, Tensor, Tensor]:
+def _vote(model: VoxelAutoencoder, latents: Tensor, test: ImageSet) -> tuple[Tensor, Tensor, Tensor]:
     """Class, share of votes in [0, 1], and mean distance to the nearest test images of the pictures that latents decode
     to; the distance is over the picture's own norm, else the faintest would always be the nearest."""
-    _, projection, texture = model.decode(latents, azimuth)
+    _, projection, texture = model.decode(latents)
     picture = (projection if texture is None else texture).flatten(1)
     nearest = torch.cdist(picture, test.images.flatten(1)).topk(NEIGHBOURS, largest=False)
     labels = test.labels[nearest.indices]

@@ -82,11 +82,9 @@ class AzimuthHypotheses(nn.Module):
 
 
 def likely_azimuth(source: AzimuthLatent | AzimuthHypotheses | None, images: Tensor) -> Tensor | None:
-    """Where pictures (B, 1, H, W) are most likely seen from, (B,) radians: the latent's mean, or the hypothesis that
-    explains the picture best. None without a source: then it is the model's own affair."""
-    if isinstance(source, AzimuthLatent):
-        return source.front().expand(len(images))
-    return None if source is None else source.azimuths[source(images).argmax(1)]
+    """Where pictures (B, 1, H, W) are most likely seen from, (B,) radians: the hypothesis that explains each best. None
+    without hypotheses: then it is the model's own affair."""
+    return source.azimuths[source(images).argmax(1)] if isinstance(source, AzimuthHypotheses) else None
 
 
 def front_azimuth(source: AzimuthLatent | AzimuthHypotheses | None) -> float:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from inverse_graphics.checks import require_range, require_tensor
-from inverse_graphics.renderers.voxels import project_voxels
+from inverse_graphics.renderers.voxels import project_voxels, rotate_voxels
 
 SIDE = 28  # pixels and voxels along each axis: 7 → 14 → 28 is two doublings
 MEAN_NORM = 6 * 20**0.5  # ‖μ‖ and ‖log σ²‖ are clipped to these, as in the authors' code: nothing in the μ-VAE
@@ -166,11 +166,16 @@ class LatentDiscriminator(nn.Module):
 
 
 class VoxelAutoencoder(nn.Module):
-    """Encoder, decoder and, if the settings ask for one, texturizer."""
+    """Encoder, decoder and, if the settings ask for one, texturizer.
+
+    Attributes:
+        front: radians; shapes are turned so that what is seen from there is at azimuth 0. Not 0 after a training whose
+            azimuth latent has settled elsewhere, see `models.azimuths.front_azimuth`.
+    """
 
     def __init__(self, settings: VoxelAutoencoderSettings) -> None:
         super().__init__()
-        self.settings = settings
+        self.settings, self.front = settings, 0.0
         azimuth_range = settings.azimuth_range if settings.encodes_azimuth else None
         self.encoder = Encoder(settings.latent, settings.encoder_channels, azimuth_range)
         self.decoder = Decoder(
@@ -203,6 +208,8 @@ class VoxelAutoencoder(nn.Module):
         """Latents (B, Z) → voxels (B, 28, 28, 28), projection (B, 1, 28, 28), texture (the same shape) or None."""
         require_tensor("latent", latent, f"B {self.settings.latent}")
         voxels = self.decoder(latent)
+        if self.front:
+            voxels = rotate_voxels(voxels, self.front).clamp(0, 1)  # weights can add up to an ulp over 1
         projection = project_voxels(voxels, azimuth)
         return voxels, projection, self.texturizer(projection) if self.texturizer is not None else None
 
