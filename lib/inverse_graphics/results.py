@@ -142,6 +142,11 @@ def find_result(config: Any, *, shipped: bool = True) -> Result | None:
     return None
 
 
+def is_shipped(config: Any) -> bool:
+    """Whether the finished result of a config came with the repository."""
+    return (paths.CHECKPOINTS / result_name(config) / "result.json").exists()
+
+
 def load_result(folder: Path) -> Result:
     """Load a result folder and verify every file against its recorded hash.
 

@@ -11,6 +11,7 @@ from inverse_graphics.datasets import (
     names,
     objects,
     stand_in_for,
+    with_stand_ins,
 )
 from inverse_graphics.datasets.catalogue import CATALOGUE, MOST_BYTES
 
@@ -194,3 +195,10 @@ def test_at_most_takes_all_where_there_are_fewer():
     assert len(load("faces", "test", at_most=10_000)) == len(load("faces", "test"))
     with pytest.raises(ValueError, match="at_most: expected either count or at_most"):
         load("faces", "test", count=3, at_most=4)
+
+
+def test_with_stand_ins_replaces_more_and_more():
+    assert with_stand_ins("mnist") == ["mnist", "digits"]
+    assert with_stand_ins("digits") == ["digits"]
+    mixtures = with_stand_ins("mnist+celeba+objects")
+    assert mixtures == ["mnist+celeba+objects", "digits+celeba+objects", "mnist+faces+objects", "digits+faces+objects"]

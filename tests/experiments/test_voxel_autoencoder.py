@@ -91,6 +91,18 @@ def test_a_shipped_result_needs_no_data_and_is_left_out_by_retrain():
     assert run(TINY, runtime=RUNTIME, retrain=True).origin == "trained on this machine"
 
 
+def test_a_result_shipped_for_the_stand_in_is_used_before_anything_is_trained(monkeypatch):
+    mixture = replace(TINY, dataset="digits+garments")
+    trained = run(mixture, runtime=RUNTIME)
+    ship_result(trained.name)
+    trained.folder.rename(trained.folder.with_name("elsewhere"))
+    asked = replace(TINY, dataset="mnist+fashion_mnist")
+    monkeypatch.setattr("inverse_graphics.experiments.voxel_autoencoder.available", lambda *names: True)
+    assert run(asked, runtime=RUNTIME).config["dataset"] == "digits+garments"
+    monkeypatch.setattr("inverse_graphics.experiments.voxel_autoencoder._train", lambda config, runtime: config)
+    assert run(asked, runtime=RUNTIME, retrain=True) == asked
+
+
 def test_a_tampered_shipped_result_is_refused_with_the_way_out():
     trained = run(TINY, runtime=RUNTIME)
     folder = ship_result(trained.name)

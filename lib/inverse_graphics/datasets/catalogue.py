@@ -3,6 +3,7 @@
 Names joined by `+`, as in "mnist+fashion_mnist", make a mixture of sets, see `mixtures`.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
@@ -244,6 +245,19 @@ def stand_in_for(name: str) -> str:
     if len(entries) == 1:
         return entries[name].stand_in or name
     return "+".join(dict.fromkeys(part if available(part) else entries[part].stand_in for part in entries))
+
+
+def with_stand_ins(name: str) -> list[str]:
+    """`name` with more and more of its sets replaced by their stand-ins: itself first, all replaced last."""
+    entries = _parts(name)
+    replaceable = [part for part, entry in entries.items() if entry.stand_in]
+    found = []
+    for count in range(len(replaceable) + 1):
+        for chosen in itertools.combinations(replaceable, count):
+            found.append(
+                "+".join(dict.fromkeys(entries[part].stand_in if part in chosen else part for part in entries))
+            )
+    return list(dict.fromkeys(found))
 
 
 def component_of(name: str, labels: Tensor) -> Tensor:

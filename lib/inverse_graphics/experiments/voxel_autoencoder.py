@@ -17,7 +17,7 @@ from torch import Tensor
 
 from inverse_graphics import paths
 from inverse_graphics.checks import require_choice
-from inverse_graphics.datasets import ImageSet, available, load, stand_in_for
+from inverse_graphics.datasets import ImageSet, available, load, stand_in_for, with_stand_ins
 from inverse_graphics.experiments.shape_judgement import judge_shapes
 from inverse_graphics.metrics import sparsity
 from inverse_graphics.models.azimuths import AzimuthHypotheses, AzimuthLatent, front_azimuth, likely_azimuth
@@ -34,6 +34,7 @@ from inverse_graphics.results import (
     code_commit,
     config_from_fields,
     find_result,
+    is_shipped,
     library_versions,
     result_name,
     save_result,
@@ -117,8 +118,9 @@ class VoxelAutoencoderConfig:
 def run(config: VoxelAutoencoderConfig, *, runtime: Runtime | None = None, retrain: bool = False) -> Result:
     """The result of a config: found if it is finished, else trained.
 
-    Where the data set is not on this machine and training is needed, its stand-in is used instead, under its own name
-    and so with another result folder.
+    Some shipped results were trained on the stand-in of a set that could not be had: these count, too. Where the data
+    set is not on this machine and training is needed, its stand-in is used instead. Both go by the stand-in's name and
+    so have another result folder.
 
     Args:
         retrain: do not count results that came with the repository. Finished results of this machine still count:
@@ -128,6 +130,10 @@ def run(config: VoxelAutoencoderConfig, *, runtime: Runtime | None = None, retra
         TrainingDiverged, CheckpointError, ResultError, DatasetError: see there.
     """
     found = find_result(config, shipped=not retrain)
+    for dataset in () if found or retrain else with_stand_ins(config.dataset):
+        other = replace(config, dataset=dataset)
+        if is_shipped(other):
+            return find_result(other)
     if found is None and not available(config.dataset, config.classes or None):
         stand_in = stand_in_for(config.dataset)
         print(f"{config.dataset} is not on this machine: training on the stand-in {stand_in} instead")
