@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from inverse_graphics import paths
-from inverse_graphics.gallery import CLAIM_COLUMNS, Claim, save_figure, save_table, write_gallery
+from inverse_graphics.gallery import CLAIM_COLUMNS, Claim, save_animation, save_figure, save_table, write_gallery
 from inverse_graphics.results import Result
 
 DIGITS = {"name": "digits", "split": "test", "count": 20, "source": "built in", "fingerprint": "00"}
@@ -72,6 +72,17 @@ def test_a_figure_is_the_same_bytes_twice(workspace):
     second = [file.read_bytes() for file in (save(), paths.FIGURES / "ucar-f4_shapes.json")]
     assert first == second
     assert b"Matplotlib" not in first[0]
+
+
+def test_an_animation_is_shown_moving_and_still(workspace):
+    path = save_animation(b"GIF89a", figure(), "film", item="ucar-p1", caption="F.", profile="quick", numbers={})
+    assert path.read_bytes() == b"GIF89a"
+    record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert list(record["files"]) == ["film.gif", "film.png"]
+    page = write_gallery().read_text(encoding="utf-8")
+    assert "![film](film.gif)" in page and "![film](film.png)" in page and "Warning" not in page
+    path.write_bytes(b"GIF89b")
+    assert "film.gif missing or not what it recorded" in write_gallery().read_text(encoding="utf-8")
 
 
 def test_smoke_figures_never_reach_the_gallery(workspace):

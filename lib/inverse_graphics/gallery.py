@@ -85,6 +85,24 @@ def save_figure(figure: Any, name: str, **record: Any) -> Path:
     return _finish(entry, [target])
 
 
+def save_animation(gif: bytes, figure: Any, name: str, **record: Any) -> Path:
+    """Write an animation as `<name>.gif` and its contact sheet as `<name>.png` with the record of both in
+    `<name>.json`; return the GIF's path.
+
+    Args:
+        gif: the bytes of the animation, the same for the same frames.
+        figure, name, record: as for `save_figure`; the figure shows the frames side by side.
+    """
+    entry = _record(kind="figure", **record)
+    moving = paths.figures_folder(entry["profile"]) / f"{name}.gif"
+    with atomic_write(moving) as temporary:
+        temporary.write_bytes(gif)
+    still = moving.with_suffix(".png")
+    with atomic_write(still) as temporary:
+        figure.savefig(temporary, dpi=110, bbox_inches="tight", metadata={"Software": None})
+    return _finish(entry, [moving, still])
+
+
 def save_table(frame: Any, name: str, **record: Any) -> Path:
     """Write a pandas DataFrame as `<name>.csv` and `<name>.md` with its record in `<name>.json`; return the CSV's path.
 

@@ -1,12 +1,16 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from inverse_graphics.experiments import chairs
+from inverse_graphics import paths
+from inverse_graphics.experiments import chairs, voxel_autoencoder
 from inverse_graphics.experiments.chairs import pose_agreement, round_verdict, roundness, truth_table, truth_verdict
+from inverse_graphics.experiments.voxel_autoencoder import load_autoencoder, load_azimuth_source, run
 from inverse_graphics.results import Result
+from inverse_graphics.training.loop import Runtime
 
 
 def number(mean, std=0.1, n=256):
@@ -112,3 +116,32 @@ def test_poses_agree_up_to_one_rotation_and_the_mirror():
     assert one.chance == pytest.approx((10 * 2 + 2 * 1) / 144)
     with pytest.raises(ValueError, match="expected 12 for each object, got 35"):
         pose_agreement(true[:35])
+
+
+@pytest.fixture(scope="module")
+def hypotheses(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "RUNS", tmp_path_factory.mktemp("runs"))
+        config = replace(chairs.configs("smoke")["hypotheses"], train_images=96, test_images=24, steps=2)
+        yield run(config, runtime=Runtime(accelerator="cpu", precision="32-true", progress=False))
+
+
+def test_remembered_shapes_need_no_data(hypotheses, monkeypatch):
+    monkeypatch.setattr(voxel_autoencoder, "load", None)
+    model, source = load_autoencoder(hypotheses), load_azimuth_source(hypotheses)
+    shown = chairs.remembered_shapes(hypotheses, model, source)
+    assert list(shown) == list(chairs.METHODS)
+    for method, shape in shown.items():
+        assert shape.voxels.shape == (28, 28, 28) and shape.picture.shape == (1, 28, 28)
+        assert 0 <= shape.voxels.min() and shape.voxels.max() <= 1
+        assert shape.threshold == hypotheses.numbers["truth"]["methods"][method]["threshold"]
+    assert shown["carved"].voxels.sum() <= shown["hull"].voxels.sum() + 1e-3
+    pose = pose_agreement(hypotheses.arrays()["azimuths"])
+    assert pose.counts.sum() == 24 and chairs.mean_hull(source).shape == (28, 28, 28)
+
+
+def test_a_figure_uses_short_names():
+    table = truth_table({way: [fake(way)] for way in chairs.WAYS})
+    short = [chairs.short_name(row) for row in table.index]
+    assert short[:2] == ["constant", "uniform"] and "hypotheses, hull" in short
+    assert len(set(short)) == len(table) and max(map(len, short)) < 45

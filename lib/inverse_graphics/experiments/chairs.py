@@ -23,7 +23,11 @@ from inverse_graphics.datasets.rendered import VIEWS
 from inverse_graphics.experiments import digit_geometry
 from inverse_graphics.experiments.voxel_autoencoder import VoxelAutoencoderConfig
 from inverse_graphics.metrics.symmetry import rotational_symmetry
-from inverse_graphics.models.voxels import SIDE
+from inverse_graphics.metrics.voxel_overlap import Alignment, align
+from inverse_graphics.models.azimuths import AzimuthHypotheses, AzimuthLatent, carve
+from inverse_graphics.models.voxels import SIDE, VoxelAutoencoder
+from inverse_graphics.renderers.visual_hulls import visual_hull
+from inverse_graphics.renderers.voxels import project_around
 from inverse_graphics.results import Result, find_result
 
 STAND_IN = {"smoke": "objects_silhouettes"}
@@ -49,6 +53,13 @@ LABELS = {
 }
 
 WORDS = {"constant": "constant azimuth", "uniform": "uniform azimuth", "latent": "Z_θ"}
+SHORT = {
+    "constant": "constant",
+    "uniform": "uniform",
+    "encoded": "encoder",
+    "latent": "Z_θ",
+    "hypotheses": "hypotheses",
+}
 ROUND = "rotational symmetry"
 NOVEL = "novel-view MSE"
 MEASURES = {"iou": "IoU", "chamfer": "Chamfer distance", "novel_view_mse": NOVEL}
@@ -70,7 +81,7 @@ ROUND_WAYS = ("uniform", "constant", "latent")
 def roundness(results: dict[str, Result]) -> pd.DataFrame:
     """Rotational symmetry of each way's test shapes and of the true ones, and of three bodies to read them by.
 
-    Rows are shapes; columns the mean, its standard deviation over shapes, and how many shapes of how many objects.
+    Rows are shapes; columns the mean, its standard deviation over shapes, and how many pictures of how many objects.
     """
     rows = {}
     for way, result in results.items():
@@ -81,7 +92,7 @@ def roundness(results: dict[str, Result]) -> pd.DataFrame:
     rows["the true chairs"] = (found["mean"], found["std"], found["n"], truth["objects"])
     for name, body in _bodies().items():
         rows[name] = (rotational_symmetry(body[None]).item(), 0.0, 1, 1)
-    columns = [ROUND, "standard deviation", "shapes", "objects"]
+    columns = [ROUND, "standard deviation", "pictures", "objects"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("shapes")
 
 
@@ -131,7 +142,8 @@ METHODS = {
     "carved": ", hull carved by the picture",
     "mean_carved": ", mean shape carved by the picture",
 }
-LEARNED = ("encoded", "latent", "hypotheses")
+OF_THE_PAPER = ("encoded", "latent")
+LEARNED = (*OF_THE_PAPER, "hypotheses")
 BASELINES = {
     "extruded_silhouette_true_azimuth": "baseline: extruded silhouette, true azimuth known",
     "mean_shape_true_azimuth": "baseline: mean of the true shapes, true azimuth known",
@@ -186,26 +198,34 @@ def truth_table(results: dict[str, list[Result]]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("shapes")
 
 
-def best_learned(results: dict[str, list[Result]]) -> tuple[str, str]:
-    """Way and method with the highest IoU on training objects, among those that learn the azimuth: chosen so, the best
-    of many gains nothing by luck on the test objects."""
+def short_name(row: str) -> str:
+    """What a figure calls a row of `truth_table`."""
+    for way, label in LABELS.items():
+        row = row.replace(label, SHORT[way])
+    return row.removeprefix("baseline: ").replace("azimuth known", "azimuth")
+
+
+def best_learned(results: dict[str, list[Result]], ways: Iterable[str] = LEARNED) -> tuple[str, str]:
+    """Way and method with the highest IoU on training objects, among `ways`: chosen so, the best of many gains nothing
+    by luck on the test objects."""
     tried = {
         (way, method): statistics.mean(run.numbers["truth"]["methods"][method]["validation_iou"] for run in runs)
         for way, runs in results.items()
-        if way in LEARNED
+        if way in ways
         for method in runs[0].numbers["truth"]["methods"]
     }
     return max(tried, key=tried.get)
 
 
-def truth_verdict(results: dict[str, list[Result]]) -> tuple[str, str]:
-    """Whether a learned azimuth beats mean shape and extruded silhouette, both told the true azimuth: verdict, reason.
+def truth_verdict(results: dict[str, list[Result]], ways: Iterable[str] = LEARNED) -> tuple[str, str]:
+    """Verdict and reason on whether the best of `ways` to learn the azimuth beats mean shape and extruded silhouette,
+    which are both told the true azimuth.
 
-    "beats both" if the best learned way's IoU, see `best_learned`, lies above both by more than two standard errors
-    over test objects (as if the two were independent, which is strict: they are judged on the same objects); "ahead of
-    both" if only its mean does; else "beats one" or "beats none" by the means.
+    "beats both" if its IoU, see `best_learned`, lies above both by more than two standard errors over test objects (as
+    if the two were independent, which is strict: they are judged on the same objects); "ahead of both" if only its mean
+    does; else "beats one" or "beats none" by the means.
     """
-    way, method = best_learned(results)
+    way, method = best_learned(results, ways)
     truths = [run.numbers["truth"] for run in results[way]]
     ious = [truth["methods"][method]["iou"] for truth in truths]
     ours = {key: statistics.mean(iou[key] for iou in ious) for key in ("mean", "std")}
@@ -279,3 +299,50 @@ def pose_agreement(azimuths: Tensor) -> PoseAgreement:
     share = {"right": right.float().mean().item(), "mirrored": mirrored.float().mean().item()}
     chance = (2 - (true == mirror).float().mean().item()) / VIEWS
     return PoseAgreement(counts, turn * 360 / VIEWS, **share, either=sum(share.values()), chance=chance)
+
+
+class ShownShape(NamedTuple):
+    """`voxels` (28, 28, 28) in the true frame, the `threshold` they are judged at, and the `picture` (1, 28, 28) that
+    the model itself makes of the test picture."""
+
+    voxels: Tensor
+    threshold: float
+    picture: Tensor
+
+
+@torch.no_grad()
+def remembered_shapes(
+    result: Result, model: VoxelAutoencoder, source: AzimuthLatent | AzimuthHypotheses | None, number: int = 0
+) -> dict[str, ShownShape]:
+    """The shapes of a test picture that a result remembers, by method; needs no data.
+
+    What is carved is carved by the model's own picture, for the test picture may not be on this machine. The numbers
+    of `truth_table` come from test pictures.
+    """
+    arrays = result.arrays()
+    azimuth = 0.0  # a loaded model faces front, also where Z_θ has settled elsewhere
+    if isinstance(source, AzimuthHypotheses) or result.config["azimuth"] == "encoded":
+        azimuth = arrays["azimuths"][arrays["example_indices"][number]].item()
+    voxels, picture, _ = model.decode(arrays["example_latents"][number : number + 1], azimuth)
+    shapes = {"decoder": voxels}
+    if isinstance(source, AzimuthHypotheses):
+        turns, posterior, symmetric = source.azimuths, source(picture), result.config["symmetric"]
+        shapes["hull"] = visual_hull(project_around(voxels, turns), turns)
+        shapes["carved"] = carve(shapes["hull"], picture, posterior, turns, symmetric)
+        shapes["mean_carved"] = carve(mean_hull(source)[None], picture, posterior, turns, symmetric)
+    thresholds = {method: result.numbers["truth"]["methods"][method]["threshold"] for method in shapes}
+    return {
+        method: ShownShape(in_true_frame(result, method, voxels)[0], thresholds[method], picture[0])
+        for method, voxels in shapes.items()
+    }
+
+
+def in_true_frame(result: Result, method: str, voxels: Tensor) -> Tensor:
+    """Turn shapes (B, 28, 28, 28) of a method by the one rotation that was found for it on training objects."""
+    found = result.numbers["truth"]["methods"][method]
+    return align(voxels, Alignment(found["global_azimuth"], False, found["threshold"], found["validation_iou"]))
+
+
+def mean_hull(source: AzimuthHypotheses) -> Tensor:
+    """The hull (28, 28, 28) of the mean shape's own views."""
+    return visual_hull(source.views()[None], source.azimuths)[0]

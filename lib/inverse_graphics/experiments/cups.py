@@ -35,7 +35,7 @@ def configs(profile: str, seed: int = 0) -> dict[str, VoxelAutoencoderConfig]:
 # How smooth walks between latents are (ucar-f9)
 
 STEPS = 17  # of a walk: a single jump has an unevenness of 16
-MOST_PAIRS = 32  # for each kind of walk
+MOST_PAIRS = 64  # for each kind of walk
 EVEN, STRAIGHT = 3.0, 2.0  # largest step over mean step, and path over distance, of a walk that is called smooth
 
 
@@ -52,6 +52,20 @@ def example_latents(result: Result, name: str) -> Tensor:
     label = class_names(result.config["dataset"]).index(name)
     latents = arrays["example_latents"][arrays["example_labels"] == label]
     return latents if len(latents) > 1 else arrays["sample_latents"]
+
+
+def far_ends(result: Result, model: VoxelAutoencoder, name: str) -> Tensor:
+    """(2, Z): the first remembered test picture of a class, and among the samples that all votes give to the class, or
+    its other test pictures where there is none, the one whose rendering differs most from it: a walk worth showing,
+    since the remembered pictures of a rendered set may be views of one object."""
+    arrays = result.arrays()
+    examples, label = example_latents(result, name), class_names(result.config["dataset"]).index(name)
+    clear = (arrays["sample_classes"] == label) & (arrays["sample_votes"] == 1)
+    others = arrays["sample_latents"][clear] if clear.any() else examples[1:]
+    with torch.no_grad():
+        pictures = [model.decode(part)[1] for part in torch.cat((examples[:1], others)).split(64)]
+    first, *rest = torch.cat(pictures).flatten(1)
+    return torch.stack((examples[0], others[(torch.stack(rest) - first).square().sum(1).argmax()]))
 
 
 def walk_pairs(result: Result, start: str, end: str) -> Pairs:

@@ -183,11 +183,12 @@ class Example(NamedTuple):
 def examples(result: Result, label: int) -> list[Example]:
     """The test pictures of one class that a result remembers, first one first."""
     arrays, dataset = result.arrays(), result.config["dataset"]
+    classes = tuple(result.config.get("classes", ())) or None  # older results have all
     chosen = (arrays["example_labels"] == label).nonzero().flatten()
     indices = arrays["example_indices"][chosen]
     pictures: list[Tensor | None] = [None] * len(chosen)
-    if available(dataset):
-        test = load(dataset, "test", count=int(indices.max()) + 1)
+    if available(dataset, classes):
+        test = load(dataset, "test", count=int(indices.max()) + 1, classes=classes)
         pictures = list(test.images[indices])
     return [
         Example(latent, picture) for latent, picture in zip(arrays["example_latents"][chosen], pictures, strict=True)
