@@ -28,7 +28,7 @@ REMEMBERED = 4  # test pictures of each class
 PARTS = 5  # steps along each side of the triangles of latents
 TURNS = 24  # azimuths of each remembered shape
 FAINT = 0.5  # of the mean ink of the class with least: a picture of less is anything to anybody
-AMBIGUOUS = 2.0  # times its own test error: a model that makes a picture again so well takes it for one of its own
+AMBIGUOUS = 1.0  # times its own test error: a model that makes a picture again so well takes it for one of its own
 
 
 class Candidates(NamedTuple):
@@ -155,8 +155,8 @@ def verdict(errors: Tensor, likeness: pd.DataFrame, combined: str) -> tuple[str,
         likeness: of `class_likeness`, with rows for the combined model and for each single one.
         combined: the combined model's name there.
 
-    Three tests: the picture found is made again by all three models at most twice as badly as their own; the combined
-    model's shape is nearest to a chair's at both elevations; the digit model's is nearest to a 4's at both.
+    Three tests: the picture found is made again by all three models as well as their own; the combined model's
+    shape is nearest to a chair's at both elevations; the digit model's is nearest to a 4's at both.
     "reproduced" if all pass; "partly" if the first does, and the shapes of the two differ in class at an elevation or
     one of the others passes; else "not reproduced".
     """
