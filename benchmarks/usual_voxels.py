@@ -5,8 +5,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def project(voxels: Tensor, azimuth: Tensor) -> Tensor:
-    """`affine_grid`, 3D `grid_sample`, sum, Eq. (2): (B, D, H, W), (B,) → (B, 1, H, W)."""
+def project(voxels: Tensor, azimuth: Tensor, sampling: str = "trilinear") -> Tensor:
+    """`affine_grid`, 3D `grid_sample`, sum, Eq. (2): (B, D, H, W), (B,) → (B, 1, H, W).
+
+    Takes the arguments of `project_voxels`, whose place it holds in a benchmark, but samples trilinearly only.
+    """
+    assert sampling == "trilinear"
     sin, cos = azimuth.sin(), azimuth.cos()
     zero, one = torch.zeros_like(sin), torch.ones_like(sin)
     rows = [cos, zero, -sin, zero, zero, one, zero, zero, sin, zero, cos, zero]
