@@ -80,7 +80,7 @@ def test_who_knows_the_truth_wins_also_when_it_faces_elsewhere(monkeypatch):
 
 def test_a_run_on_rendered_pictures_reports_form_azimuth_and_truth():
     result = run(replace(TINY, azimuth="hypotheses", symmetric=True), runtime=RUNTIME)
-    assert result.provenance["data"][0]["count"] == 96
+    assert result.provenance["data"][0]["count"] == 8
     assert set(result.numbers["truth"]["methods"]) == {"decoder", "hull", "carved", "mean_carved"}
     assert len(result.numbers["form"]["view_agreement"]) == 12
     assert 0 <= result.numbers["azimuth"]["distance_degrees"] <= 180

@@ -238,7 +238,7 @@ def _train(config: VoxelAutoencoderConfig, runtime: Runtime) -> Result:
             if trainer.film is not None:
                 arrays |= {"film": trainer.film.voxels.cpu(), "film_steps": torch.tensor(trainer.film.times) + 1}
             provenance = {
-                "data": [train.provenance(), test.provenance()],
+                "data": [trained_on.provenance(), test.provenance()],
                 "seed": config.seed,
                 "versions": library_versions(),
                 "commit": code_commit(),
