@@ -268,7 +268,7 @@ def _chosen_views(config: VoxelAutoencoderConfig, images: ImageSet) -> ImageSet:
     order = torch.randperm(len(images), generator=generator_for(config.seed, 2))
     objects = images.truth.objects[order]
     first = torch.stack([(objects == number).nonzero()[0, 0] for number in objects.unique()])
-    return images.pick(order[first])
+    return replace(images.pick(order[first]), source=f"{images.source}, one view of each trained on")
 
 
 def _make_trainer(
