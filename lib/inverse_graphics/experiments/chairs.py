@@ -67,7 +67,7 @@ MEASURES = {"iou": "IoU", "chamfer": "Chamfer distance", "novel_view_mse": NOVEL
 
 def configs(profile: str, seed: int = 0) -> dict[str, VoxelAutoencoderConfig]:
     """One config per way with the azimuth, on one silhouette of each chair."""
-    base = digit_geometry.configs(profile, seed)["vae"]
+    base = digit_geometry.config("vae", profile, seed)
     base = replace(base, dataset=STAND_IN.get(profile, "modelnet10_voxels"), classes=("chair",), one_view=True)
     base = replace(base, **SETTINGS[profile])
     return {azimuth: replace(base, azimuth=azimuth, **way) for azimuth, way in WAYS.items()}

@@ -27,7 +27,7 @@ SETTINGS = {
 
 
 def configs(profile: str, seed: int = 0) -> dict[str, VoxelAutoencoderConfig]:
-    base = digit_geometry.configs(profile, seed)["aae"]
+    base = digit_geometry.config("aae", profile, seed)
     base = replace(base, dataset="modelnet40", classes=("cup", "person"), texturizer=True, azimuth="encoded")
     return {"aae": replace(base, **SETTINGS.get(profile, {}))}
 

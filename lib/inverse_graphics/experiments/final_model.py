@@ -24,7 +24,7 @@ ALL_FILM = ("3", "5", "2", "Trouser", "Shirt", "Sneaker", "face", "chair", "pers
 
 
 def configs(profile: str, seed: int = 0) -> dict[str, VoxelAutoencoderConfig]:
-    base = digit_geometry.configs(profile, seed)["mu_vae"]
+    base = digit_geometry.config("mu_vae", profile, seed)
     base = replace(base, texturizer=True, azimuth="latent", **SETTINGS.get(profile, {}))
     all_sets = ALL.get(profile, "mnist+fashion_mnist+celeba+modelnet40")
     two = replace(base, dataset=TWO.get(profile, "mnist+fashion_mnist"))

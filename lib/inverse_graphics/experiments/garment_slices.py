@@ -27,7 +27,7 @@ STAND_IN = {"smoke": "garments"}
 
 def configs(profile: str, seed: int = 0) -> dict[str, VoxelAutoencoderConfig]:
     """The AAE of `digit_geometry` with a texturizer, on garments."""
-    base = digit_geometry.configs(profile, seed)["aae"]
+    base = digit_geometry.config("aae", profile, seed)
     return {"aae": replace(base, dataset=STAND_IN.get(profile, "fashion_mnist"), texturizer=True)}
 
 

@@ -32,7 +32,7 @@ RANGE = math.radians(40)
 
 def configs(profile: str, seed: int = 0) -> dict[str, VoxelAutoencoderConfig]:
     """The paper's way and ours, both AAEs with texturizer."""
-    base = digit_geometry.configs(profile, seed)["aae"]
+    base = digit_geometry.config("aae", profile, seed)
     dataset = STAND_IN.get(profile, "celeba")
     encoded = replace(base, dataset=dataset, texturizer=True, azimuth="encoded", **SETTINGS.get(profile, {}))
     return {"encoded": encoded, "bounded": replace(encoded, azimuth_range=RANGE, symmetric=True)}

@@ -5,10 +5,9 @@ Adam steps an iteration: first the discriminator, then the autoencoder on recons
 says of the encodings. Often the encoder's adversarial step is taken apart; but Adam's steps do not depend on the scale
 of a loss, so λ would then weigh nothing, and Table 1 has it in one sum.
 
-The paper gives neither λ nor the discriminator. Two hidden layers of 1000, λ = 1 and a deterministic encoder (one of
-the three that Makhzani et al. offer: z = μ) are this project's choice: with λ = 10 the discriminator wins over the
-pictures, whether the posterior is sampled or not. Samples with λ = 1 in one sum were not tried; notebook 01 has the
-numbers.
+The paper gives neither λ nor the discriminator. Two hidden layers of 1000, λ of 1 or less and a deterministic encoder
+(one of the three that Makhzani et al. offer: z = μ) are this project's choice: with λ = 10 the discriminator wins over
+the pictures, whether the posterior is sampled or not; notebook 01 has the numbers.
 """
 
 from typing import NamedTuple
