@@ -58,6 +58,8 @@ def test_no_result_holds_pictures_of_a_data_set(folder):
 
 @pytest.mark.parametrize("objective", ["aae", "mu_vae"])
 def test_reconstruction_is_as_good_as_the_readme_says(objective):
-    numbers = find_result(digit_geometry.configs("quick")[objective]).numbers
-    assert numbers["test_images"] >= 1000
-    assert numbers["projection_mse"]["mean"] <= 0.012 < 0.2 * numbers["floor_mean_image_mse"]["mean"]
+    runs = [find_result(digit_geometry.configs("quick", seed)[objective]).numbers for seed in (0, 1, 2)]
+    assert all(run["test_images"] >= 1000 for run in runs)
+    errors = [run["projection_mse"]["mean"] for run in runs]
+    assert sum(errors) / 3 <= 0.012 < 0.2 * runs[0]["floor_mean_image_mse"]["mean"]
+    assert max(errors) <= 0.0125  # no seed fails: one AAE in three once did

@@ -118,8 +118,8 @@ def ray_matrix(azimuth: Tensor, depth: int, width: int, sampling: str = "triline
     # Two cells along each axis, four around each sample: (B, 2, 2, D, W), flattened.
     index = (d_cells * width**2)[:, :, None] + (w_cells * width + column)[:, None]
     weight = d_weights[:, :, None] * w_weights[:, None]
-    rays = weight.new_zeros(len(d), depth * width * width).scatter_add(1, index.flatten(1), weight.flatten(1))
-    return rays.view(-1, depth * width, width)
+    rays = weight.new_zeros(len(d), depth * width * width)  # added to in place: else 5 MB are written twice
+    return rays.scatter_add_(1, index.flatten(1), weight.flatten(1)).view(-1, depth * width, width)
 
 
 def _neighbours(coordinate: Tensor, count: int) -> tuple[Tensor, Tensor]:
