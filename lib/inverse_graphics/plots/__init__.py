@@ -5,7 +5,8 @@
 | `styles` | fonts and colours of all of them |
 | `shapes` | voxels: shaded views, slices along depth, a turnable plotly view |
 | `charts` | curves, bars with spread, rows and grids of pictures |
-| `diagrams` | the coordinate convention, and the papers' drawn figures |
+| `diagrams` | the coordinate convention, and the drawn figures of the voxel paper |
+| `drawing` | what diagrams are drawn with: points in space, arrows, boxes |
 """
 
 from inverse_graphics.plots.charts import bar_with_spread, curves, picture_grid, picture_row

@@ -12,17 +12,32 @@ import torch
 import trimesh
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon
+from matplotlib.patches import Polygon
 from torch import Tensor, nn
 
 from inverse_graphics.geometry.cameras import Camera
 from inverse_graphics.geometry.depth_maps import Surfels
+from inverse_graphics.plots.drawing import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PINK,
+    RED,
+    SKY,
+    angle_arcs,
+    arrow,
+    box,
+    camera_sign,
+    cube,
+    link,
+    screen,
+    slab,
+    space,
+    tag,
+)
 from inverse_graphics.plots.shapes import LIGHT, bare, shade_voxels
-from inverse_graphics.plots.styles import CLAY, COLOURS, GREY, INK, PALE, WIDTH, Figure, styled
+from inverse_graphics.plots.styles import CLAY, GREY, INK, PALE, WIDTH, Figure, styled
 from inverse_graphics.renderers.voxels import project_voxels
-
-BLUE, RED, GREEN, PINK, ORANGE, SKY, _ = COLOURS
-CUBE_CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], dtype=float)
 
 
 class Layer(NamedTuple):
@@ -67,46 +82,46 @@ def coordinate_convention() -> Figure:
     figure = Figure(figsize=(WIDTH, 3.7))
     panels = [figure.add_axes(place) for place in ((0, 0, 0.42, 0.9), (0.42, 0, 0.34, 0.9), (0.76, 0, 0.24, 0.9))]
     for axes, title in zip(panels, ("world and cameras", "voxels (B, D, H, W)", "picture (B, C, H, W)"), strict=True):
-        box = axes.get_position()
-        figure.text((box.x0 + box.x1) / 2, 0.97, title, ha="center", va="top", fontsize=12)
+        place = axes.get_position()
+        figure.text((place.x0 + place.x1) / 2, 0.97, title, ha="center", va="top", fontsize=12)
     world, cells, picture = panels
 
     view = Camera(math.radians(-24), math.radians(24))
-    _space(world, (-1.6, 2.75), (-2.05, 1.75))
-    _cube(world, view)
+    space(world, (-1.6, 2.75), (-2.05, 1.75))
+    cube(world, view)
     for name, colour, tip in zip("xyz", (RED, GREEN, BLUE), 1.5 * np.eye(3), strict=True):
-        _arrow(world, view, np.zeros(3), tip, colour, name)
+        arrow(world, view, np.zeros(3), tip, colour, name)
     azimuth, elevation, distance = 38.0, 36.0, 2.3
-    _camera_sign(world, view, Camera(), distance, "θ = 0, φ = 0: looks down −z", (0, -14))
+    camera_sign(world, view, Camera(), distance, "θ = 0, φ = 0: looks down −z", (0, -14))
     raised = Camera(math.radians(azimuth), math.radians(elevation))
-    _camera_sign(world, view, raised, distance, f"θ = {azimuth:g}°, φ = {elevation:g}°", (-8, 13))
-    _angle_arcs(world, view, azimuth, elevation, distance)
+    camera_sign(world, view, raised, distance, f"θ = {azimuth:g}°, φ = {elevation:g}°", (-8, 13))
+    angle_arcs(world, view, azimuth, elevation, distance)
 
     slanted = Camera(math.radians(-28), math.radians(22))
-    _space(cells, (-1.85, 1.85), (-2.05, 1.75))
-    _cube(cells, slanted)
+    space(cells, (-1.85, 1.85), (-2.05, 1.75))
+    cube(cells, slanted)
     for k in range(5):  # slices: what one index of D holds
         z = 1 - 2 * (k + 0.5) / 5
         corners = [[-1, 1, z], [1, 1, z], [1, -1, z], [-1, -1, z]]
-        cells.add_patch(Polygon(_screen(slanted, corners), facecolor=SKY, edgecolor=BLUE, alpha=0.16, linewidth=0.8))
+        cells.add_patch(Polygon(screen(slanted, corners), facecolor=SKY, edgecolor=BLUE, alpha=0.16, linewidth=0.8))
     start = np.array([-1.0, 1.0, 1.0])
     for step, colour, label in (((0, 0, -2.2), BLUE, "D, away"), ((0, -2.5, 0), GREEN, "H, down")):
-        _arrow(cells, slanted, start, start + np.array(step), colour, label)
-    _arrow(cells, slanted, start, start + np.array([2.35, 0, 0]), RED, "W,\nright")
-    cells.plot(*_screen(slanted, [start]).T, "o", color=INK, markersize=5)
+        arrow(cells, slanted, start, start + np.array(step), colour, label)
+    arrow(cells, slanted, start, start + np.array([2.35, 0, 0]), RED, "W,\nright")
+    cells.plot(*screen(slanted, [start]).T, "o", color=INK, markersize=5)
     cells.annotate(
-        "cell (0, 0, 0)", _screen(slanted, [start])[0], xytext=(7, -15), textcoords="offset points", fontsize=9.5
+        "cell (0, 0, 0)", screen(slanted, [start])[0], xytext=(7, -15), textcoords="offset points", fontsize=9.5
     )
 
-    _space(picture, (-1.7, 1.2), (-1.75, 1.75))
+    space(picture, (-1.7, 1.2), (-1.75, 1.75))
     ell = np.zeros((6, 6))
     ell[1:5, 1] = ell[4, 1:4] = 1
     picture.imshow(ell, cmap="gray", vmin=0, vmax=1, extent=(-1, 1, -1, 1), interpolation="nearest")
     for at in np.linspace(-1, 1, 7):
         picture.plot([at, at], [-1, 1], [-1, 1], [at, at], color=GREY, linewidth=0.6)
     for start, tip, colour in (((-1, 1.16), (1, 1.16), RED), ((-1.16, 1), (-1.16, -1), GREEN)):
-        arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0}
-        picture.annotate("", tip, start, arrowprops=arrow)
+        look = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0}
+        picture.annotate("", tip, start, arrowprops=look)
     picture.text(0, 1.34, "column", color=RED, ha="center", va="center")
     picture.text(-1.38, 0, "row", color=GREEN, ha="center", va="center", rotation=90)
     picture.text(0, -1.2, "values in [0, 1]", ha="center", va="top", fontsize=9.5, color=GREY)
@@ -127,7 +142,7 @@ def three_representations(picture: Tensor, surfels: Surfels, mesh: trimesh.Trime
     titles = ("voxels: how full each cell is", "surfels: points with normals", "mesh: vertices and triangles")
     panels = figure.subplots(1, 3)
     for axes, title in zip(panels, titles, strict=True):
-        _space(axes, (-1, 1), (-1, 1)).set_title(title, fontsize=11.5)
+        space(axes, (-1, 1), (-1, 1)).set_title(title, fontsize=11.5)
     figure.subplots_adjust(left=0, right=1, bottom=0, top=0.9, wspace=0.04)
     panels[0].imshow(
         picture.detach().reshape(picture.shape[-2:]).numpy(),
@@ -148,13 +163,13 @@ def three_representations(picture: Tensor, surfels: Surfels, mesh: trimesh.Trime
     discs = surfels.points.numpy()[:, None] + circle[:, :1] * across[:, None] + circle[:, 1:] * along[:, None]
     brightness = 0.35 + 0.65 * np.clip(normals @ rotation.T @ LIGHT.numpy(), 0, 1)
     colours = np.clip(brightness[:, None] * np.array(to_rgb(CLAY)) * 1.1, 0, 1)
-    outlines = _screen(camera, discs.reshape(-1, 3)).reshape(discs.shape[0], -1, 2)
+    outlines = screen(camera, discs.reshape(-1, 3)).reshape(discs.shape[0], -1, 2)
     panels[1].add_collection(PolyCollection(outlines, facecolors=colours, edgecolors="white", linewidths=0.4))
     for point, normal in zip(surfels.points.numpy()[::13], normals[::13], strict=True):
-        panels[1].plot(*_screen(camera, [point, point + 0.12 * normal]).T, color=INK, linewidth=0.9)
+        panels[1].plot(*screen(camera, [point, point + 0.12 * normal]).T, color=INK, linewidth=0.9)
 
     turned_to_us = mesh.face_normals @ rotation[2] > 1e-6
-    corners = _screen(camera, mesh.vertices)[mesh.faces]
+    corners = screen(camera, mesh.vertices)[mesh.faces]
     shade = 0.35 + 0.65 * np.clip(mesh.face_normals @ rotation.T @ LIGHT.numpy(), 0, 1)
     for seen, style in (
         (~turned_to_us, {"facecolors": "none", "edgecolors": "#c3cad3", "linestyles": ":"}),
@@ -169,7 +184,7 @@ def three_representations(picture: Tensor, surfels: Surfels, mesh: trimesh.Trime
     ):
         panels[2].add_collection(PolyCollection(corners[seen], linewidths=1.0, **style))
     visible = np.unique(mesh.faces[turned_to_us])
-    panels[2].plot(*_screen(camera, mesh.vertices[visible]).T, "o", color=BLUE, markersize=5)
+    panels[2].plot(*screen(camera, mesh.vertices[visible]).T, "o", color=BLUE, markersize=5)
     return figure
 
 
@@ -221,29 +236,29 @@ def autoencoder_combinations(voxels: Tensor) -> Figure:
         axes.text(1, y + 1.1, name, fontsize=13, weight="bold", va="center")
         axes.text(1, y - 1.6, words, fontsize=9.5, color=GREY, va="center")
         icon(21, y, from_three)
-        _box(axes, 31.5, y, 8.4, 5, "3D CNN" if from_three else "2D CNN", GREEN if from_three else BLUE)
-        _box(axes, 41, y, 4.2, 4.2, "z", ORANGE)
-        _box(axes, 50.5, y, 8.4, 5, "3D DeCNN" if to_three else "2D DeCNN", GREEN if to_three else BLUE, size=9.5)
+        box(axes, 31.5, y, 8.4, 5, "3D CNN" if from_three else "2D CNN", GREEN if from_three else BLUE)
+        box(axes, 41, y, 4.2, 4.2, "z", ORANGE)
+        box(axes, 50.5, y, 8.4, 5, "3D DeCNN" if to_three else "2D DeCNN", GREEN if to_three else BLUE, size=9.5)
         icon(62, y, to_three)
         for left, right in ((25, 27.1), (35.9, 38.7), (43.3, 46.1), (54.9, 58)):
-            _link(axes, (left, y), (right, y))
-        _tag(axes, 80, y, supervision, from_three or to_three)
+            link(axes, (left, y), (right, y))
+        tag(axes, 80, y, supervision, from_three or to_three)
     axes.plot([1, 89], [14.9, 14.9], color=PALE, linewidth=1.5)
     y = 7.3
     axes.text(1, y + 1.6, "2D → 3D → 2D", fontsize=12, weight="bold", va="center")
     axes.text(1, y - 1.6, "the paper, and here", fontsize=9.5, color=GREY, va="center")
     icon(21, y, False)
-    _box(axes, 31.5, y, 8.4, 5, "2D CNN", BLUE)
-    _box(axes, 40.5, y, 4.2, 4.2, "z", ORANGE)
-    _box(axes, 48.4, y, 8.2, 5, "3D DeCNN", GREEN, size=9.5)
+    box(axes, 31.5, y, 8.4, 5, "2D CNN", BLUE)
+    box(axes, 40.5, y, 4.2, 4.2, "z", ORANGE)
+    box(axes, 48.4, y, 8.2, 5, "3D DeCNN", GREEN, size=9.5)
     icon(57.6, y, True)
-    _box(axes, 66.4, y, 5.4, 5, "P", PINK, size=12)
+    box(axes, 66.4, y, 5.4, 5, "P", PINK, size=12)
     axes.text(66.4, y - 4.1, "projection", ha="center", fontsize=9, color=GREY)
     axes.text(57.6, y - 5.8, "no truth for it", ha="center", fontsize=9, color=GREY)
     icon(75.2, y, False)
-    _tag(axes, 84.7, y, "pictures\nalone", False)
+    tag(axes, 84.7, y, "pictures\nalone", False)
     for left, right in ((25, 27.1), (35.9, 38.2), (42.7, 44.2), (52.6, 53.7), (61.6, 63.5), (69.3, 71.2)):
-        _link(axes, (left, y), (right, y))
+        link(axes, (left, y), (right, y))
     return figure
 
 
@@ -287,15 +302,15 @@ def model_diagram(layers: Sequence[Layer], discriminator: Sequence[Layer] = ()) 
             axes.text(x, 50.4, f"{count:,} parameters", ha="center", va="center", fontsize=9, color=GREY)
 
     side = 28
-    _slab(axes, 4, y, 9.5, 0.5, 1, SKY)
+    slab(axes, 4, y, 9.5, 0.5, 1, SKY)
     label(4, "picture", f"1 × {side} × {side}")
     heading(18, "2D encoder", "encoder")
     x, previous = 11.5, 6.0
     for layer in features:
         channels, rows = layer.shape[0], layer.shape[1]
         thick, tall = 0.6 + channels / 70, 2.2 + 7.8 * rows / side
-        _link(axes, (previous, y), (x - thick / 2 - 0.4, y))
-        _slab(axes, x, y, tall, thick, 1, BLUE)
+        link(axes, (previous, y), (x - thick / 2 - 0.4, y))
+        slab(axes, x, y, tall, thick, 1, BLUE)
         axes.text(x + 0.4, y - 9.2, f"{rows}²", ha="center", va="top", fontsize=9.5)
         previous = x + thick / 2 + 1.4
         x += 5.2
@@ -310,13 +325,13 @@ def model_diagram(layers: Sequence[Layer], discriminator: Sequence[Layer] = ()) 
         linespacing=1.35,
     )
     heading(37, "latent $z_S$")
-    _box(axes, 34, y + 4.2, 5.0, 4.6, "μ", ORANGE, size=12)
-    _box(axes, 34, y - 4.2, 5.0, 4.6, "log σ²", ORANGE, size=9)
-    _link(axes, (previous, y + 0.5), (31.2, y + 3.6))
-    _link(axes, (previous, y - 0.5), (31.2, y - 3.6))
-    _box(axes, 41, y, 4.4, 4.8, "$z_S$", ORANGE, size=12)
-    _link(axes, (36.7, y + 3.6), (38.7, y + 0.9))
-    _link(axes, (36.7, y - 3.6), (38.7, y - 0.9))
+    box(axes, 34, y + 4.2, 5.0, 4.6, "μ", ORANGE, size=12)
+    box(axes, 34, y - 4.2, 5.0, 4.6, "log σ²", ORANGE, size=9)
+    link(axes, (previous, y + 0.5), (31.2, y + 3.6))
+    link(axes, (previous, y - 0.5), (31.2, y - 3.6))
+    box(axes, 41, y, 4.4, 4.8, "$z_S$", ORANGE, size=12)
+    link(axes, (36.7, y + 3.6), (38.7, y + 0.9))
+    link(axes, (36.7, y - 3.6), (38.7, y - 0.9))
     label(37.5, f"{latent} numbers", "μ + σ · noise")
     heading(55, "3D decoder", "decoder")
     x, previous = 49.0, 43.4
@@ -325,8 +340,8 @@ def model_diagram(layers: Sequence[Layer], discriminator: Sequence[Layer] = ()) 
         *((layer.shape[1], layer.shape[0]) for layer in weighted["decoder"][1:]),
     ]
     for (cells, channels), tall in zip(grids, (4.2, 6.0, 9.2), strict=False):
-        _link(axes, (previous, y), (x - tall / 2 - 0.4, y))
-        _slab(axes, x, y, tall, tall, tall * 0.33, GREEN if cells < side else CLAY)
+        link(axes, (previous, y), (x - tall / 2 - 0.4, y))
+        slab(axes, x, y, tall, tall, tall * 0.33, GREEN if cells < side else CLAY)
         axes.text(
             x, y - 9.2, f"{cells}³" + (f" × {channels}" if channels > 1 else ""), ha="center", va="top", fontsize=9.5
         )
@@ -334,14 +349,14 @@ def model_diagram(layers: Sequence[Layer], discriminator: Sequence[Layer] = ()) 
         x += 9.4 if cells < 14 else 11.6
     axes.text(58.5, y - 12.4, "transposed conv 3×3×3, stride 2", ha="center", va="top", fontsize=9, color=GREY)
     axes.text(70, y + 7.9, "voxels V", ha="center", fontsize=9.5)
-    _link(axes, (previous, y), (79.3, y))
+    link(axes, (previous, y), (79.3, y))
     heading(81, "projection")
-    _box(axes, 82.2, y, 5.6, 8.5, "P", PINK, size=14)
+    box(axes, 82.2, y, 5.6, 8.5, "P", PINK, size=14)
     label(81.6, "$1-e^{-\\Sigma_k V}$", "Eq. 2, no weights", low=y - 6.0)
-    _box(axes, 82.2, y + 9.0, 12, 3.6, "azimuth θ", PINK, size=9.5)
-    _link(axes, (82.2, y + 7.1), (82.2, y + 4.5))
-    _link(axes, (85.2, y), (91.6, y))
-    _slab(axes, 93.5, y, 9.5, 0.5, 1, SKY)
+    box(axes, 82.2, y + 9.0, 12, 3.6, "azimuth θ", PINK, size=9.5)
+    link(axes, (82.2, y + 7.1), (82.2, y + 4.5))
+    link(axes, (85.2, y), (91.6, y))
+    slab(axes, 93.5, y, 9.5, 0.5, 1, SKY)
     label(94, "projection", f"1 × {side} × {side}")
 
     hidden = [layer.shape[0] for layer in weighted["texturizer"]]
@@ -349,10 +364,10 @@ def model_diagram(layers: Sequence[Layer], discriminator: Sequence[Layer] = ()) 
     if hidden:
         count = sum(layer.parameters for layer in parts["texturizer"])
         axes.plot([94, 94], [y - 15.6, low + 1.3], color=GREY, linewidth=1.2)
-        _box(axes, 84, low + 1.2, 13.5, 6.0, "texturizer", BLUE, size=10.5)
-        _link(axes, (94, low + 1.3), (91.2, low + 1.3))
-        _link(axes, (76.9, low + 1.3), (72.2, low + 1.3))
-        _slab(axes, 69, low + 1.3, 7.5, 0.5, 1, SKY)
+        box(axes, 84, low + 1.2, 13.5, 6.0, "texturizer", BLUE, size=10.5)
+        link(axes, (94, low + 1.3), (91.2, low + 1.3))
+        link(axes, (76.9, low + 1.3), (72.2, low + 1.3))
+        slab(axes, 69, low + 1.3, 7.5, 0.5, 1, SKY)
         axes.text(69, low - 3.6, "shaded picture", ha="center", va="top", fontsize=9.5)
         axes.text(
             84,
@@ -366,7 +381,7 @@ def model_diagram(layers: Sequence[Layer], discriminator: Sequence[Layer] = ()) 
     if discriminator:
         count = sum(layer.parameters for layer in discriminator)
         wide = [layer.shape for layer in discriminator if layer.kind == "Linear"][:-1]
-        _box(axes, 41, low + 1.2, 14.5, 6.0, "discriminator", RED, size=10.5)
+        box(axes, 41, low + 1.2, 14.5, 6.0, "discriminator", RED, size=10.5)
         axes.text(
             41,
             low - 2.6,
@@ -377,10 +392,10 @@ def model_diagram(layers: Sequence[Layer], discriminator: Sequence[Layer] = ()) 
             color=GREY,
         )
         axes.plot([41, 41], [y - 2.6, y - 8.4], color=GREY, linewidth=1.2)
-        _link(axes, (41, y - 15.6), (41, low + 4.6))
-        _box(axes, 24, low + 1.2, 10.5, 6.0, "N(0, I)", GREY, size=10.5)
+        link(axes, (41, y - 15.6), (41, low + 4.6))
+        box(axes, 24, low + 1.2, 10.5, 6.0, "N(0, I)", GREY, size=10.5)
         axes.text(24, low - 2.6, "prior", ha="center", va="top", fontsize=9, color=GREY)
-        _link(axes, (29.5, low + 1.2), (33.4, low + 1.2))
+        link(axes, (29.5, low + 1.2), (33.4, low + 1.2))
     return figure
 
 
@@ -404,20 +419,20 @@ def projection_geometry(voxels: Tensor, azimuth: float = 48.0, elevation: float 
     if shaded is not None:
         axes.imshow(shaded, extent=(-3.4, 3.4, -3.4, 3.4), aspect="equal", zorder=0)
         axes.set(xlim=(-2.45, 3.35), ylim=(-1.7, 1.95))
-    _cube(axes, view)
+    cube(axes, view)
     ground = [[math.sin(t) * distance, 0, math.cos(t) * distance] for t in np.linspace(-1.1, 2.2, 60)]
-    axes.plot(*_screen(view, ground).T, color="#b9c2cc", linewidth=0.9, linestyle=":")
+    axes.plot(*screen(view, ground).T, color="#b9c2cc", linewidth=0.9, linestyle=":")
     for axis, (name, colour, reach) in enumerate(zip("xyz", (RED, GREEN, BLUE), (1.45, 1.45, 2.2), strict=True)):
         tip = np.zeros(3)
         tip[axis] = reach
-        _arrow(axes, view, np.zeros(3), tip, colour, name)
-    _angle_arcs(axes, view, azimuth, elevation, distance, size=14)
+        arrow(axes, view, np.zeros(3), tip, colour, name)
+    angle_arcs(axes, view, azimuth, elevation, distance, size=14)
 
     projected = project_voxels(voxels[None], viewer.azimuth, viewer.elevation)[0, 0]
     rows, columns = projected.shape
     u, v = np.linspace(-1, 1, columns + 1), np.linspace(1, -1, rows + 1)
     plane = distance * back + u[None, :, None] * right + v[:, None, None] * up  # (H + 1, W + 1, 3) corners of pixels
-    corners = _screen(view, plane.reshape(-1, 3)).reshape(rows + 1, columns + 1, 2)
+    corners = screen(view, plane.reshape(-1, 3)).reshape(rows + 1, columns + 1, 2)
     axes.pcolormesh(corners[..., 0], corners[..., 1], projected.numpy(), cmap="gray", vmin=0, vmax=1, zorder=5)
     outline = corners[[0, 0, -1, -1, 0], [0, -1, -1, 0, 0]]
     axes.plot(*outline.T, color=INK, linewidth=1.2, zorder=6)
@@ -431,156 +446,19 @@ def projection_geometry(voxels: Tensor, azimuth: float = 48.0, elevation: float 
             continue
         column = int(torch.nonzero(brightest >= 0.8 * brightest.max()).float().mean().round())
         start = distance * back + (2 * (column + 0.5) / columns - 1) * right - (2 * (row + 0.5) / rows - 1) * up
-        ends = _screen(view, [start, start - (distance + 0.95) * back])
+        ends = screen(view, [start, start - (distance + 0.95) * back])
         axes.plot(*ends.T, color=ORANGE, linewidth=1.4, zorder=7)
-        steps = _screen(view, [start - (distance + t) * back for t in np.linspace(-0.9, 0.9, 10)])
+        steps = screen(view, [start - (distance + t) * back for t in np.linspace(-0.9, 0.9, 10)])
         axes.plot(*steps.T, "o", color=ORANGE, markersize=2.8, zorder=7)
         axes.plot(*ends[:1].T, "o", color=RED, markersize=4, zorder=8)
     axes.text(-2.35, 1.85, "P(i, j) = 1 − exp( − Σ$_k$ V$_{θ,φ}$(i, j, k) )", fontsize=14, va="top")
     axes.text(-2.35, 1.58, "along each ray (orange) the cells k add up", fontsize=11, va="top", color=GREY)
     axes.annotate(
         "voxels V",
-        _screen(view, [[-1, -1, 1]])[0],
+        screen(view, [[-1, -1, 1]])[0],
         xytext=(-6, -4),
         textcoords="offset points",
         ha="right",
         fontsize=11.5,
     )
     return figure
-
-
-def _screen(camera: Camera, points: Sequence) -> np.ndarray:
-    """World points (N, 3) → (N, 2) for axes with y up."""
-    seen = camera.project(torch.as_tensor(np.asarray(points, dtype=np.float64)))[:, :2].numpy()
-    return seen * [1, -1]
-
-
-def _space(axes, x: tuple[float, float], y: tuple[float, float]):
-    bare(axes).set(xlim=x, ylim=y, aspect="equal")
-    axes.patch.set_visible(False)  # a label may reach over into the next panel
-    return axes
-
-
-def _cube(axes, view: Camera) -> None:
-    for a in range(8):
-        for b in range(a + 1, 8):
-            if np.abs(CUBE_CORNERS[a] - CUBE_CORNERS[b]).sum() == 2:
-                axes.plot(*_screen(view, CUBE_CORNERS[[a, b]]).T, color="#aab3be", linewidth=0.9, zorder=1)
-
-
-def _arrow(axes, view: Camera, start: np.ndarray, end: np.ndarray, colour: str, label: str) -> None:
-    (x0, y0), (x1, y1) = _screen(view, [start, end])
-    arrow = FancyArrowPatch(
-        (x0, y0),
-        (x1, y1),
-        arrowstyle="-|>",
-        mutation_scale=13,
-        color=colour,
-        linewidth=2,
-        shrinkA=0,
-        shrinkB=0,
-        zorder=4,
-    )
-    axes.add_patch(arrow)
-    length = math.hypot(x1 - x0, y1 - y0) or 1.0
-    axes.annotate(
-        label,
-        (x1, y1),
-        xytext=(11 * (x1 - x0) / length, 11 * (y1 - y0) / length),
-        textcoords="offset points",
-        ha="center" if abs(x1 - x0) < 0.6 * length else ("left" if x1 > x0 else "right"),
-        va="center" if abs(y1 - y0) < 0.6 * length else ("bottom" if y1 > y0 else "top"),
-        color=colour,
-        fontsize=11,
-    )
-
-
-def _camera_sign(axes, view: Camera, camera: Camera, distance: float, label: str, offset: tuple[float, float]) -> None:
-    right, up, back = camera.rotation(torch.zeros((), dtype=torch.float64)).numpy()
-    eye = distance * back
-    base = [eye - 0.42 * back + i * 0.26 * right + j * 0.2 * up for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
-    corners, apex = _screen(view, base), _screen(view, [eye])[0]
-    for a in range(4):
-        side = [apex, corners[a], corners[(a + 1) % 4]]
-        axes.add_patch(Polygon(side, facecolor=PALE, edgecolor=INK, linewidth=1, alpha=0.9, zorder=5))
-    axes.add_patch(Polygon(corners, facecolor="white", edgecolor=INK, linewidth=1.2, alpha=0.8, zorder=6))
-    axes.plot(*_screen(view, [eye - 0.42 * back, 0.1 * back]).T, color=GREY, linewidth=1, linestyle="--", zorder=2)
-    axes.annotate(label, apex, xytext=offset, textcoords="offset points", ha="center", va="center", fontsize=9.5)
-
-
-def _angle_arcs(axes, view: Camera, azimuth: float, elevation: float, distance: float, size: float = 12) -> None:
-    """θ in the ground plane from +z, and φ from there up to the viewer's direction."""
-    theta, phi = math.radians(azimuth), math.radians(elevation)
-    level = np.array([math.sin(theta), 0, math.cos(theta)])
-
-    def arc(points: list, colour: str, text: str, at: int) -> None:
-        line = _screen(view, 1.35 * np.array(points))
-        axes.plot(*line.T, color=colour, linewidth=2.2, zorder=6)
-        away = line[at] - _screen(view, [np.zeros(3)])[0]
-        place = line[at] + 0.17 * away / np.linalg.norm(away)
-        axes.text(*place, text, color=colour, fontsize=size, ha="center", va="center", weight="bold", zorder=9)
-
-    arc([[math.sin(t), 0, math.cos(t)] for t in np.linspace(0, theta, 30)], PINK, "θ", 15)
-    arc([level * math.cos(t) + np.array([0, math.sin(t), 0]) for t in np.linspace(0, phi, 20)], ORANGE, "φ", 14)
-    axes.plot(*_screen(view, [np.zeros(3), distance * level]).T, color=GREY, linewidth=0.9, linestyle=":", zorder=2)
-    axes.plot(
-        *_screen(view, [np.zeros(3), distance * (level * math.cos(phi) + np.array([0, math.sin(phi), 0]))]).T,
-        color=GREY,
-        linewidth=0.9,
-        linestyle="--",
-        zorder=2,
-    )
-
-
-def _box(axes, x: float, y: float, width: float, height: float, text: str, colour: str, size: float = 10.5) -> None:
-    pad = 0.5
-    patch = FancyBboxPatch(
-        (x - width / 2 + pad, y - height / 2 + pad),
-        width - 2 * pad,
-        height - 2 * pad,
-        boxstyle=f"round,pad={pad}",
-        facecolor=_tint(colour),
-        edgecolor=colour,
-        linewidth=1.4,
-        zorder=3,
-    )
-    axes.add_patch(patch)
-    axes.text(x, y, text, ha="center", va="center", fontsize=size, zorder=4)
-
-
-def _slab(axes, x: float, y: float, tall: float, wide: float, deep: float, colour: str) -> None:
-    """A box seen from the front, the right and above."""
-    x0, x1, y0, y1, dx, dy = x - wide / 2, x + wide / 2, y - tall / 2, y + tall / 2, 0.6 * deep, 0.6 * deep
-    faces = {
-        0.35: [(x0, y0), (x1, y0), (x1, y1), (x0, y1)],
-        0.2: [(x0, y1), (x1, y1), (x1 + dx, y1 + dy), (x0 + dx, y1 + dy)],
-        0.6: [(x1, y0), (x1 + dx, y0 + dy), (x1 + dx, y1 + dy), (x1, y1)],
-    }
-    for strength, corners in faces.items():
-        axes.add_patch(Polygon(corners, facecolor=_tint(colour, strength), edgecolor=colour, linewidth=1, zorder=3))
-
-
-def _link(axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    axes.add_patch(
-        FancyArrowPatch(
-            start, end, arrowstyle="-|>", mutation_scale=10, color=GREY, linewidth=1.2, shrinkA=0, shrinkB=0, zorder=2
-        )
-    )
-
-
-def _tag(axes, x: float, y: float, text: str, truth: bool) -> None:
-    colour = RED if truth else GREEN
-    axes.text(
-        x,
-        y,
-        text,
-        ha="center",
-        va="center",
-        fontsize=10,
-        color=colour,
-        bbox={"boxstyle": "round,pad=0.45", "facecolor": _tint(colour, 0.1), "edgecolor": colour},
-    )
-
-
-def _tint(colour: str, strength: float = 0.16) -> tuple[float, ...]:
-    return tuple(1 - strength * (1 - channel) for channel in to_rgb(colour))
