@@ -3,9 +3,11 @@
 #   PROFILE=smoke|quick|paper   size of the experiments (default quick)
 #   RETRAIN=1                   train again instead of loading finished results
 #   ONLY=05                     only the notebooks whose name starts so
+#   JOBS=2                      notebooks side by side, each on one thread if more than one (as make -jN says)
 #   INVERSE_GRAPHICS_PYTHON=…   use this interpreter (a conda environment's, say) instead of making .venv
 
 PROFILE ?= quick
+JOBS ?= 2
 PYTHON3 ?= python3
 PYTHON := $(or $(INVERSE_GRAPHICS_PYTHON),.venv/bin/python)
 COMPANION := $(PYTHON) -m inverse_graphics.cli
@@ -13,7 +15,8 @@ NOTEBOOKS := $(sort $(wildcard notebooks/$(ONLY)*.ipynb))
 RUNS := $(patsubst notebooks/%.ipynb,run-%,$(NOTEBOOKS))
 # Threads that wait by spinning make a busy machine many times slower.
 export OMP_WAIT_POLICY ?= PASSIVE
-# Under -j each notebook keeps to one thread, for the same reason.
+# Side by side each notebook keeps to one thread, for the same reason.
+SIDE_BY_SIDE = $(if $(or $(findstring --jobserver,$(MAKEFLAGS)),$(filter 1,$(JOBS))),,-j$(JOBS))
 ALONE = $(if $(findstring --jobserver,$(MAKEFLAGS)),OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1})
 # Tests run two at a time; more threads inside each would only fight over the cores.
 TEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
@@ -37,9 +40,9 @@ setup: .environment ## make the environment (every other target does so when it 
 data: .environment ## download the real data sets, verified by hash
 	@$(COMPANION) data get
 
-figures: .environment ## run the notebooks, then write figures/ and its gallery; make -j2 runs two at a time
+figures: .environment ## run the notebooks, two at a time, then write figures/ and its gallery
 	@test -n "$(RUNS)" || { echo "no notebook in notebooks/ starts with '$(ONLY)'" >&2; exit 2; }
-	@status=0; $(MAKE) --no-print-directory --keep-going $(RUNS) || status=1; \
+	@status=0; $(MAKE) --no-print-directory --keep-going $(SIDE_BY_SIDE) $(RUNS) || status=1; \
 	  $(COMPANION) gallery --profile $(PROFILE) || status=1; exit $$status
 
 $(RUNS): run-%: .environment
