@@ -11,6 +11,7 @@ from inverse_graphics import plots
 from inverse_graphics.geometry.cameras import Camera
 from inverse_graphics.geometry.depth_maps import depth_of_box, depth_to_surfels
 from inverse_graphics.geometry.voxel_grids import voxel_centres
+from inverse_graphics.models.layers import Layer, trace_layers
 from inverse_graphics.models.voxels import LatentDiscriminator, VoxelAutoencoder, VoxelAutoencoderSettings
 from inverse_graphics.plots.shapes import mesh_data, plotly_camera
 from inverse_graphics.renderers.voxels import project_voxels
@@ -90,11 +91,11 @@ def test_the_surface_can_be_turned_under_the_convention():
 def test_layers_are_traced_from_the_real_model_and_drawn():
     settings = VoxelAutoencoderSettings(latent=5, encoder_channels=8, decoder_channels=8, texturizer=True)
     model = VoxelAutoencoder(settings).train()
-    layers = plots.trace_layers(model, torch.rand(2, 1, 28, 28))
+    layers = trace_layers(model, torch.rand(2, 1, 28, 28))
     assert model.training
-    assert layers[0] == plots.Layer("encoder.features.0", "Conv2d", (8, 14, 14), 72)
+    assert layers[0] == Layer("encoder.features.0", "Conv2d", (8, 14, 14), 72)
     assert sum(layer.parameters for layer in layers) == sum(parameter.numel() for parameter in model.parameters())
-    judged = plots.trace_layers(LatentDiscriminator(5, 16), torch.rand(2, 5))
+    judged = trace_layers(LatentDiscriminator(5, 16), torch.rand(2, 5))
     figure = plots.model_diagram(layers, judged)
     words = " ".join(text.get_text() for text in figure.axes[0].texts)
     assert "5 numbers" in words and "7³ × 8" in words and "16 → 16 → 1" in words and "texturizer" in words

@@ -11,7 +11,7 @@ Data flows, and the package reads, in this order:
 | module | what it holds |
 |---|---|
 | `paths`, `files`, `checks` | folders; atomic writes and hashes; argument checks |
-| `geometry` | cameras (the coordinate convention), voxel grids |
+| `geometry` | cameras (the coordinate convention), voxel grids, depth maps |
 | `renderers` | primitive + camera → image: pure functions, differentiable, no networks |
 | `datasets` | `load(name)` → `ImageSet`; real sets, downloads, built-in stand-ins |
 | `models` | networks, no losses |
@@ -32,6 +32,10 @@ Names, one per idea:
 | projection | image (B, 1, H, W) of voxels by P = 1 − exp(−Σ V) (Uçar 2019, Eq. 2) |
 | azimuth | angle of the camera about +y, radians in lib, degrees where a person types it; 0 looks down −z |
 | elevation | angle of the camera above the horizon, radians |
+| surfel | a point and a unit normal of the surface, one for each pixel (Pix2Scene 2018, Sec. 3.1) |
+| depth | distance along the unit ray through a pixel's centre, world units, (B, 1, H, W) |
+| lights | point lights and an ambient one, with the falling off of Eq. (1); `albedo` is what share surfaces reflect |
+| scene | a room with objects, one camera and its lights; a `SceneSet` has many and their truth |
 | texturizer | the two-layer network that maps a projection to a shaded image (Uçar 2019, Sec. 3) |
 | latent | z_s, the shape code; μ and log σ² are its posterior's mean and log-variance |
 | objective | what is minimised: a record of named terms with a `total` |

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inverse_graphics.checks import require_finite, require_tensor
+from inverse_graphics.checks import require_finite, require_range, require_tensor
 
 CAMERA_TO_IMAGE = (1.0, -1.0, -1.0)  # camera (x right, y up, z back) → image (column right, row down, depth away)
 
@@ -118,6 +118,111 @@ class Camera:
             scale = depth * math.tan(self.field_of_view / 2)
             column, row = column / scale, row / scale
         return torch.stack((column, row, depth), -1)
+
+
+@dataclass(frozen=True, eq=False)
+class Cameras:
+    """A batch of perspective cameras that look at a point of the world, upright (no roll).
+
+    Camera axes have their origin at the camera. A camera that looks straight up or down has no upright: `rotation`
+    refuses it.
+
+    Fields:
+        position: (B, 3) floating, where each stands in the world.
+        target: (B, 3), the point that each looks at: the middle of its picture.
+        field_of_view: vertical, radians, the same for all. Raising it shows more of the world, smaller.
+    """
+
+    position: Tensor
+    target: Tensor
+    field_of_view: float
+
+    def __post_init__(self) -> None:
+        require_tensor("position", self.position, "B 3")
+        require_tensor("target", self.target, f"{len(self.position)} 3")
+        if not 0 < self.field_of_view < math.pi:
+            raise ValueError(f"field_of_view: expected radians in (0, π), got {self.field_of_view}")
+
+    @classmethod
+    def orbit(
+        cls,
+        azimuth: Tensor,
+        elevation: Tensor,
+        distance: float | Tensor,
+        field_of_view: float,
+        target: Tensor | None = None,
+    ) -> "Cameras":
+        """Cameras around a target, placed like `Camera`: raising the angles walks them towards +x and lifts them.
+
+        Args:
+            azimuth: (B,) radians about +y.
+            elevation: (B,) radians above the horizon, in [−π/2, π/2].
+            distance: from the target, in world units: one number or (B,). Raising it makes things smaller.
+            field_of_view: vertical, radians.
+            target: (3,) or (B, 3) in the world; None means the origin.
+
+        Raises:
+            ValueError: sizes that disagree, an elevation beyond the pole, or a distance that is not positive.
+        """
+        require_tensor("azimuth", azimuth, "B")
+        require_tensor("elevation", elevation, str(len(azimuth)))
+        require_range("elevation", elevation, -1.5708, 1.5708)  # π/2, rounded up
+        distance = torch.as_tensor(distance, dtype=azimuth.dtype, device=azimuth.device)
+        if tuple(distance.shape) not in ((), (len(azimuth),)):
+            raise ValueError(f"distance: expected a number or shape ({len(azimuth)},), got {tuple(distance.shape)}")
+        if not (distance > 0).all():
+            raise ValueError(f"distance: expected positive numbers, got {distance.min().item():g}")
+        target = azimuth.new_zeros(3) if target is None else target
+        if tuple(target.shape) not in ((3,), (len(azimuth), 3)):
+            raise ValueError(f"target: expected shape (3,) or ({len(azimuth)}, 3), got {tuple(target.shape)}")
+        back = view_rotation(azimuth, elevation)[:, 2]
+        return cls(target + back * distance.reshape(-1, 1), target.expand_as(back), field_of_view)
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    def __getitem__(self, index: slice | Tensor) -> "Cameras":
+        return Cameras(self.position[index], self.target[index], self.field_of_view)
+
+    def rotation(self) -> Tensor:
+        """(B, 3, 3) rotations from world to camera axes; their rows are right, up and back in the world.
+
+        Raises:
+            ValueError: a camera that is not finite, stands at its target, or looks straight up or down.
+        """
+        if not (torch.isfinite(self.position).all() and torch.isfinite(self.target).all()):
+            raise ValueError("camera: expected a finite position and target, got NaN or infinity")
+        back = self.position - self.target
+        distance = back.norm(dim=-1)
+        sideways = torch.hypot(back[:, 0], back[:, 2])
+        singular = sideways <= 1e-6 * distance  # what rounding in float32 leaves of the cosine of 90°
+        if singular.any():
+            at = int(singular.nonzero()[0])
+            raise ValueError(
+                "camera: expected one that does not stand at its target or look straight up or down, got camera "
+                f"{at} at {self.position[at].tolist()} looking at {self.target[at].tolist()}"
+            )
+        zero = torch.zeros_like(sideways)
+        right = torch.stack((back[:, 2], zero, -back[:, 0]), -1) / sideways[:, None]  # y × back
+        back = back / distance[:, None]
+        return torch.stack((right, torch.linalg.cross(back, right), back), -2)
+
+    def rays(self, height: int, width: int) -> Tensor:
+        """(H, W, 3) unit directions in camera axes through the pixel centres, the same for all; square pixels."""
+        return Camera(field_of_view=self.field_of_view).rays(height, width, like=self.position)[1]
+
+    def to_camera(self, points: Tensor) -> Tensor:
+        """World points (B, N, 3) → (B, N, 3) in camera axes."""
+        self._check_points(points)
+        return (points - self.position[:, None]) @ self.rotation().mT
+
+    def to_world(self, points: Tensor) -> Tensor:
+        """Points (B, N, 3) in camera axes → (B, N, 3) in the world."""
+        self._check_points(points)
+        return points @ self.rotation() + self.position[:, None]
+
+    def _check_points(self, points: Tensor) -> None:
+        require_finite("points", require_tensor("points", points, f"{len(self)} N 3"))
 
 
 def pixel_centres(count: int, like: Tensor) -> Tensor:

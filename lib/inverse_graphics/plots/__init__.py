@@ -11,13 +11,11 @@
 
 from inverse_graphics.plots.charts import bar_with_spread, curves, picture_grid, picture_row
 from inverse_graphics.plots.diagrams import (
-    Layer,
     autoencoder_combinations,
     coordinate_convention,
     model_diagram,
     projection_geometry,
     three_representations,
-    trace_layers,
 )
 from inverse_graphics.plots.shapes import (
     shade_voxels,
@@ -31,7 +29,6 @@ from inverse_graphics.plots.styles import COLOURS, style
 
 __all__ = [
     "COLOURS",
-    "Layer",
     "autoencoder_combinations",
     "bar_with_spread",
     "coordinate_convention",
@@ -46,7 +43,6 @@ __all__ = [
     "slice_mosaic",
     "style",
     "three_representations",
-    "trace_layers",
     "voxel_figure",
     "voxel_summary",
 ]

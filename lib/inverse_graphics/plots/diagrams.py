@@ -5,7 +5,6 @@ What is drawn in space goes through `geometry.cameras.Camera`, so that a drawing
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,10 +12,11 @@ import trimesh
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Polygon
-from torch import Tensor, nn
+from torch import Tensor
 
 from inverse_graphics.geometry.cameras import Camera
 from inverse_graphics.geometry.depth_maps import Surfels
+from inverse_graphics.models.layers import Layer
 from inverse_graphics.plots.drawing import (
     BLUE,
     GREEN,
@@ -38,42 +38,6 @@ from inverse_graphics.plots.drawing import (
 from inverse_graphics.plots.shapes import LIGHT, bare, shade_voxels
 from inverse_graphics.plots.styles import CLAY, GREY, INK, PALE, WIDTH, Figure, styled
 from inverse_graphics.renderers.voxels import project_voxels
-
-
-class Layer(NamedTuple):
-    """One layer of a model: dotted name, kind (`Conv2d`), shape of its output without the batch, parameter count."""
-
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    parameters: int
-
-
-def trace_layers(model: nn.Module, *inputs: Tensor) -> list[Layer]:
-    """The layers that run when `model(*inputs)` does, in that order, with what comes out of each.
-
-    The model is put in evaluation mode for it and back after.
-    """
-    layers: list[Layer] = []
-    leaves = {name: module for name, module in model.named_modules() if not list(module.children())}
-
-    def record(name: str, module: nn.Module, output: Tensor) -> None:
-        parameters = sum(parameter.numel() for parameter in module.parameters())
-        layers.append(Layer(name, type(module).__name__, tuple(output.shape[1:]), parameters))
-
-    hooks = [
-        module.register_forward_hook(lambda module, _, output, name=name: record(name, module, output))
-        for name, module in leaves.items()
-    ]
-    training = model.training
-    try:
-        with torch.no_grad():
-            model.eval()(*inputs)
-    finally:
-        model.train(training)
-        for hook in hooks:
-            hook.remove()
-    return layers
 
 
 @styled
