@@ -133,6 +133,28 @@ def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
         train(tmp_path / "other", steps=30, trainer=LineTrainer(poison_at=4))
 
 
+def test_a_blown_up_loss_stops_the_run_where_the_trainer_has_a_limit(tmp_path):
+    class Limited(LineTrainer):
+        loss_limit = 1e-9
+
+    with pytest.raises(TrainingDiverged, match="the loss has blown up at step 1 "):
+        train(tmp_path, steps=3, trainer=Limited())
+
+
+def test_a_tuple_of_tensors_gives_the_same_rows_of_each(tmp_path):
+    class Pairs(LineTrainer):
+        def step(self, batch, now):
+            pictures, numbers = batch
+            torch.testing.assert_close(pictures.mean((1, 2, 3)), numbers)
+            return super().step(pictures, now)
+
+    alone, _ = train(tmp_path / "alone", steps=10)
+    paired, _ = train(tmp_path / "paired", steps=10, trainer=Pairs(), data=(images(), images().mean((1, 2, 3))))
+    assert paired == alone
+    with pytest.raises(ValueError, match=r"data: .* got \[40, 39\]"):
+        train(tmp_path / "uneven", data=(images(), torch.zeros(39)))
+
+
 def test_every_picture_is_seen_once_an_epoch_and_the_order_depends_on_the_seed():
     epoch = torch.cat([batch_indices(40, 8, 0, step) for step in range(5)])
     assert sorted(epoch.tolist()) == list(range(40))

@@ -14,6 +14,7 @@ import ctypes
 import math
 import os
 import platform
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ HISTORY_POINTS = 200  # of a loss curve; each is the mean over the steps since t
 
 
 class TrainingDiverged(Exception):
-    """A loss became NaN or infinite; the message says at which step and what is kept."""
+    """A loss became NaN or infinite, or larger than its trainer allows; the message says at which step and what is
+    kept."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,18 @@ class Runtime:
 
 class Trainer(Protocol):
     """What `fit` trains. `modules` and `optimizers` are checkpointed under their names; `setup` wraps them for the
-    Fabric; `step` makes one update from a batch and returns named scalars, the first of them the total."""
+    Fabric; `step` makes one update from a batch and returns named scalars, the first of them the total.
+
+    A trainer whose losses can blow up long before they overflow has a `loss_limit`, too: a mean of any term beyond it,
+    to either side, stops the run like NaN does.
+    """
 
     modules: dict[str, nn.Module]
     optimizers: dict[str, Optimizer]
 
     def setup(self, fabric: Fabric) -> None: ...
 
-    def step(self, images: Tensor, now: "Step") -> NamedTuple: ...
+    def step(self, batch: Tensor | tuple[Tensor, ...], now: "Step") -> NamedTuple: ...
 
 
 class Fitted(NamedTuple):
@@ -114,7 +120,7 @@ class Step:
 
 def fit(
     trainer: Trainer,
-    images: Tensor,
+    data: Tensor | tuple[Tensor, ...],
     *,
     steps: int,
     batch_size: int,
@@ -127,18 +133,22 @@ def fit(
     """Train for `steps` steps, from the checkpoint if there is one.
 
     Args:
-        images: (N, C, H, W) float32, all of the training set.
+        data: all of the training set: images (N, C, H, W) float32, or a tuple of tensors of N rows each, such as images
+            and where they were seen from. A step gets the same rows of each, as a tensor or a plain tuple.
         batch_size: pictures a step over all processes; a multiple of their number, at most N.
         seed: of the order of pictures and of the noise.
         checkpoint: file of the run's state; kept at the end, for the caller to delete once the result is safe.
         fabric: launched; from `runtime.fabric()`.
 
     Raises:
-        TrainingDiverged: a total became NaN or infinite. The last checkpoint, from before, is kept.
+        TrainingDiverged: a term became NaN, infinite or too large. The last checkpoint, from before, is kept.
         CheckpointError: the checkpoint cannot be read.
-        ValueError: batch size and data or processes do not fit.
+        ValueError: batch size and data or processes do not fit, or the tensors of `data` differ in length.
     """
-    count, world = len(images), fabric.world_size
+    parts = (data,) if isinstance(data, Tensor) else tuple(data)
+    if len({len(part) for part in parts}) != 1:
+        raise ValueError(f"data: expected tensors of the same number of rows, got {[len(part) for part in parts]}")
+    count, world = len(parts[0]), fabric.world_size
     if not 0 < batch_size <= count:
         raise ValueError(f"batch_size: expected 1 to {count} (the training images), got {batch_size}")
     if batch_size % world:
@@ -149,18 +159,21 @@ def fit(
     if checkpoint.exists():
         step, history, seconds = _restore(trainer, checkpoint)
         started -= seconds
-    images = images.to(fabric.device)
+    parts = tuple(part.to(fabric.device) for part in parts)
     every = max(1, steps // HISTORY_POINTS)
+    limit = getattr(trainer, "loss_limit", sys.float_info.max)
     saved = time.monotonic()
     with _progress_bar(label, step, steps, hidden=not (runtime.progress and fabric.is_global_zero)) as bar:
         while step < steps:
-            mine = batch_indices(count, batch_size, seed, step)[fabric.global_rank :: world].to(images.device)
-            terms = trainer.step(images[mine], Step(seed, step, steps, batch_size, fabric))._asdict()
+            mine = batch_indices(count, batch_size, seed, step)[fabric.global_rank :: world].to(fabric.device)
+            rows = tuple(part[mine] for part in parts)
+            batch = rows[0] if isinstance(data, Tensor) else rows
+            terms = trainer.step(batch, Step(seed, step, steps, batch_size, fabric))._asdict()
             sums = {name: sums.get(name, 0.0) + value.detach() for name, value in terms.items()}
             step += 1
             if step % every == 0 or step == steps:
                 means = _means(fabric, sums, step - (history[-1]["step"] if history else 0))
-                if not all(math.isfinite(value) for value in means.values()):
+                if not all(abs(value) <= limit for value in means.values()):  # NaN compares false
                     raise TrainingDiverged(_diverged(label, step, means, checkpoint))
                 history.append({"step": step, **means})
                 sums = {}
@@ -280,4 +293,5 @@ def _restore(trainer: Trainer, path: Path) -> tuple[int, list[dict[str, float]],
 def _diverged(label: str, step: int, means: dict[str, float], checkpoint: Path) -> str:
     kept = f"the last good checkpoint is kept in {checkpoint}" if checkpoint.exists() else "no checkpoint was made yet"
     values = ", ".join(f"{name} {value:g}" for name, value in means.items())
-    return f"{label}: the loss is no longer finite at step {step} ({values}); {kept}. Try a smaller learning rate."
+    what = "has blown up" if all(math.isfinite(value) for value in means.values()) else "is no longer finite"
+    return f"{label}: the loss {what} at step {step} ({values}); {kept}. Try a smaller learning rate."
