@@ -163,7 +163,7 @@ QUICK = {
     "absolute": True,
     "reflectance": 1.0,
     "view": 2.0,
-    "kl": 0.003,
+    "kl": 0.03,
     "finer": (0.2, 0.5),
     "turned_after": 0.3,
     "size": 64,
@@ -187,7 +187,7 @@ def config_for(kind: str, profile: str, **changes: Any) -> Pix2SceneConfig:
 
 def configs(profile: str, seed: int = 0) -> dict[str, Pix2SceneConfig]:
     """Everything of the paper that is trained, by a name for each: Tables 1 and 2, Figures 4 to 9, 12, 14 to 16."""
-    near_prior = {"kl": 0.1} if profile == "quick" else {}  # for samples: codes must fill the prior
+    near_prior = {"kl": 0.3} if profile == "quick" else {}  # for samples: codes must fill the prior
     wanted: dict[str, tuple[str, dict[str, Any]]] = {
         "box_translation": ("box_translation", {}),
         "box_rotation": ("box_rotation", {}),

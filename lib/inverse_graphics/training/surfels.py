@@ -232,7 +232,8 @@ class SurfelTrainer:
             # the cameras of other pictures: never two views of one scene, but any scene from any camera
             other = Cameras(camera.position.roll(1, 0), camera.target.roll(1, 0), camera.field_of_view)
             turned = self._run["decoder"](latent, code.roll(1, 0), classes, levels)[-1]
-            view_error = contradiction(maps[-1], camera, turned, other)
+            # The map that has a picture is not asked to give way: it would, long before the other is any good
+            view_error = contradiction(maps[-1].detach(), camera, turned, other)
             if aim.cycle:
                 seen = _enlarged(self._picture(turned, other, lights), batch.images)
                 cycle_error = mean_squared_error(latent.detach(), self._encode(seen, code.roll(1, 0)).mean)
