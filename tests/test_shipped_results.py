@@ -7,7 +7,7 @@ import torch
 
 from inverse_graphics import paths
 from inverse_graphics.datasets import with_stand_ins
-from inverse_graphics.experiments import digit_geometry
+from inverse_graphics.experiments import ambiguous_pictures, digit_geometry, final_model
 from inverse_graphics.experiments.catalogue import EXPERIMENTS
 from inverse_graphics.experiments.voxel_autoencoder import load_autoencoder
 from inverse_graphics.results import find_result, load_result, result_name, sha256
@@ -45,6 +45,18 @@ def test_every_figure_of_the_quick_profile_has_its_result(config):
     if (result.folder / "weights.safetensors").exists():  # not of an ablation's rows, whose numbers are enough
         voxels, projection, _ = load_autoencoder(result).decode(result.arrays()["example_latents"][:2])
         assert voxels.shape == (2, 28, 28, 28) and torch.isfinite(projection).all()
+
+
+def test_the_picture_of_figure_15_comes_with_the_models_that_were_asked(monkeypatch):
+    def shipped(config):
+        found = (find_result(replace(config, dataset=dataset)) for dataset in with_stand_ins(config.dataset))
+        return next(filter(None, found))
+
+    singles = {name: shipped(config) for name, config in final_model.single_configs("quick").items()}
+    monkeypatch.setattr(ambiguous_pictures, "_search", lambda *arguments: pytest.fail("not shipped for these weights"))
+    search = ambiguous_pictures.find_picture(shipped(final_model.configs("quick")["all"]), singles)
+    assert search.origin == "shipped with the repository" and search.numbers["found"][0]["class"] != "digit"
+    assert "changes" not in search.provenance["commit"]
 
 
 @pytest.mark.parametrize("folder", sorted(paths.CHECKPOINTS.glob("*/")), ids=lambda folder: folder.name)

@@ -13,6 +13,7 @@ from inverse_graphics.datasets import modelnet
 from inverse_graphics.datasets.images import DatasetError
 from inverse_graphics.datasets.modelnet import (
     CATEGORIES,
+    hollow_shells,
     parse_off,
     present_modelnet40,
     present_voxels,
@@ -302,6 +303,16 @@ def test_shells_are_filled_and_fit_every_view():
     assert np.hypot(depth - 13.5, width - 13.5).max() < 14
     assert label(grid, np.ones((3, 3, 3)))[1] == 1 and (binary_fill_holes(grid) == grid).all()
     assert to_our_grid(shell((0, 0, 0), (32, 32, 32)))[14, 14, 14]
+
+
+def test_hollow_shells_are_what_was_filled(voxel_files):
+    _, _, _, truth = read_voxels("train", torch.arange)
+    hollow = hollow_shells(truth.voxels)
+    assert hollow.shape == truth.voxels.shape and (hollow & ~truth.voxels).sum() == 0
+    for shape, filled in zip(hollow.numpy(), truth.voxels.numpy(), strict=True):
+        assert shape.sum() < filled.sum() and (binary_fill_holes(shape) == filled).all()
+    with pytest.raises(ValueError, match="voxels: expected grids of modelnet10_voxels, got 1 of 16 that are not"):
+        hollow_shells(torch.cat((truth.voxels[1:], ~truth.voxels[:1])))
 
 
 def test_a_thin_leg_stays_whole_when_shrunk():

@@ -87,6 +87,20 @@ def test_truth_table_has_seeds_baselines_and_floors():
     assert "2 seeds, ± 0.071" in truth_verdict(results)[1]
 
 
+def test_hollow_shells_are_another_truth():
+    results = five(hypotheses=0.4)
+    assert chairs.judged_hollow(results) == {}
+    for way in ("latent", "hypotheses"):
+        numbers = results[way][0].numbers
+        numbers["truth_hollow"] = fake(way, iou=0.27).numbers["truth"]
+    results["hypotheses"].append(fake("hypotheses", iou=0.3, seed=1))
+    hollow = chairs.judged_hollow(results)
+    assert {way: len(runs) for way, runs in hollow.items()} == {"latent": 1, "hypotheses": 1}
+    assert truth_table(hollow, "truth_hollow").loc[chairs.LABELS["latent"], "IoU"] == 0.27
+    assert truth_verdict(hollow, truth="truth_hollow")[0] == "beats none"
+    assert truth_verdict(results)[0] == "beats both"
+
+
 def test_further_seeds_count_where_they_are_there(monkeypatch):
     there = {("hypotheses", 1), ("hypotheses", 2), ("latent", 2)}
     monkeypatch.setattr(

@@ -68,11 +68,20 @@ def test_losses_add_up_to_the_total(results):
     assert sums == pytest.approx(totals, rel=1e-4)
 
 
+def test_each_set_of_a_mixture_stands_apart(results):
+    table = final_shapes.set_table(results)
+    assert list(table.loc[final_shapes.LABELS["two"]].index) == ["digits", "garments"]
+    assert table.loc[final_shapes.LABELS["two"], "n"].sum() == 40 and (table > 0).all(axis=None)
+    older = {name: replace(result, numbers={}) for name, result in results.items()}
+    assert len(final_shapes.set_table(older)) == 0
+
+
 def test_tables_have_a_row_for_each_model(results):
     assert list(final_shapes.loss_table(results).index) == [final_shapes.LABELS[name] for name in results]
     errors = final_shapes.error_table(results)
     assert (errors["floor: mean picture"] > 0).all() and (errors["n"] == 40).all()
-    forms = final_shapes.form_table(results)
+    forms = final_shapes.form_table(results, {name: {"mean": 1.2, "std": 0.4, "n": 16} for name in results})
+    assert (forms["standard error of that floor"] == 0.1).all()
     assert forms.loc[final_shapes.LABELS["two_fixed"], "spread of azimuths, degrees"] == 0
     assert final_shapes.form_verdict(forms)[0] in ("reproduced", "partly", "not reproduced")
 
@@ -104,8 +113,12 @@ def test_the_verdict_on_reconstructions(errors, expected):
     assert final_shapes.error_verdict(table)[0] == expected
 
 
-def form_row(spread: float, side: float, rough: float, round: float) -> dict[str, float]:
+def form_row(spread: float, side: float, rough: float, round: float, turned: float = 1.8) -> dict[str, float]:
     return {
+        "n": 100,
+        "± depth roughness": 0.3,
+        final_shapes.TURNED: turned,
+        "standard error of that floor": 0.04,
         "spread of azimuths, degrees": spread,
         "view at ±30° like the front": side,
         "depth roughness": rough,
@@ -120,6 +133,8 @@ def form_row(spread: float, side: float, rough: float, round: float) -> dict[str
         (form_row(50, 0.7, 1.1, 0.9), form_row(30, 0.6, 1.9, 0.4), "partly"),
         (form_row(1, 0.3, 2.0, 0.4), form_row(1, 0.3, 1.9, 0.4), "not reproduced"),
         (form_row(1, 0.7, 1.1, 0.4), form_row(1, 0.6, 1.1, 0.4), "not reproduced"),
+        (form_row(50, 0.7, 0.85, 0.4, 0.9), form_row(30, 0.6, 0.79, 0.4, 0.9), "partly"),
+        (form_row(50, 0.7, 0.79, 0.4, 0.9), form_row(30, 0.6, 0.79, 0.4, 0.9), "reproduced"),
     ],
 )
 def test_the_verdict_on_shapes(all_sets, two, expected):

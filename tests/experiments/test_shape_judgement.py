@@ -78,6 +78,20 @@ def test_who_knows_the_truth_wins_also_when_it_faces_elsewhere(monkeypatch):
     assert truth["objects"] == 4 and truth["baselines"]["mean_shape_true_azimuth"]["iou"]["n"] == 4
 
 
+def test_where_there_are_hollow_shells_the_same_is_judged_against_them(monkeypatch):
+    def with_hollow(images):
+        voxels = images.truth.voxels & ~torch.nn.functional.pad(images.truth.voxels[:, 1:], (0, 0, 0, 0, 0, 1))
+        return replace(images, truth=replace(images.truth, voxels=voxels))
+
+    monkeypatch.setattr(shape_judgement, "with_hollow", with_hollow)
+    model, parts = VoxelAutoencoder(TINY.settings()).eval(), (chairs("train", 24), chairs("test", 24))
+    numbers, _ = judge_shapes(replace(TINY, dataset="modelnet10_voxels"), model, None, *parts)
+    assert set(numbers["truth_hollow"]) == set(numbers["truth"])
+    mean_shape = [numbers[key]["baselines"]["mean_shape_true_azimuth"]["iou"] for key in ("truth", "truth_hollow")]
+    assert mean_shape[0] != mean_shape[1]
+    assert "truth_hollow" not in judge_shapes(TINY, model, None, *parts)[0]
+
+
 def test_a_run_on_rendered_pictures_reports_form_azimuth_and_truth():
     result = run(replace(TINY, azimuth="hypotheses", symmetric=True), runtime=RUNTIME)
     assert result.provenance["data"][0]["count"] == 8

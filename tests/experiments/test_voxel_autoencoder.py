@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from inverse_graphics import paths
-from inverse_graphics.datasets import load
+from inverse_graphics.datasets import GroundTruth, ImageSet, load
 from inverse_graphics.experiments import catalogue, digit_geometry, garment_slices
-from inverse_graphics.experiments.voxel_autoencoder import VoxelAutoencoderConfig, load_autoencoder, run
+from inverse_graphics.experiments.voxel_autoencoder import VoxelAutoencoderConfig, _examples, load_autoencoder, run
 from inverse_graphics.results import ResultError, content_hash, find_result, ship_result
 from inverse_graphics.training.loop import Runtime
 
@@ -130,6 +130,31 @@ def test_unknown_names_list_the_valid_ones():
         catalogue.train("ucar-f99")
     with pytest.raises(ValueError, match="profile: expected one of paper, quick, smoke"):
         digit_geometry.configs("huge")
+
+
+def test_each_set_of_a_mixture_has_its_own_errors_and_floor():
+    config = replace(TINY, dataset="digits+garments", test_images=40)
+    numbers = run(config, runtime=RUNTIME).numbers
+    found, whole = numbers["by_set"], numbers["projection_mse"]["mean"]
+    assert list(found) == ["digits", "garments"] and sum(part["n"] for part in found.values()) == 40
+    assert sum(part["n"] * part["projection_mse"]["mean"] for part in found.values()) / 40 == pytest.approx(whole)
+    train, test = (load(config.dataset, split, count=count) for split, count in (("train", 64), ("test", 40)))
+    digits, known = test.images[test.labels < 10], train.images[train.labels < 10]
+    floor = (digits - known.mean(0)).square().mean().item()
+    assert found["digits"]["floor_mean_image_mse"]["mean"] == pytest.approx(floor)
+    assert "by_set" not in run(TINY, runtime=RUNTIME).numbers
+
+
+def test_examples_of_rendered_pictures_are_of_different_objects():
+    voxels = torch.ones(3, 4, 4, 4, dtype=torch.bool)
+    objects = torch.arange(3).repeat_interleave(12)[:30]  # 12, 12 and 6 views
+    truth = GroundTruth(voxels, objects, torch.zeros(30))
+    images = ImageSet("objects", "test", torch.zeros(30, 1, 4, 4), torch.zeros(30).long(), ("chair",), "", "", truth)
+    assert _examples(images) == [0, 13, 26, 1]  # a fourth object there is not: the first's next view
+    assert _examples(replace(images, truth=None)) == [0, 1, 2, 3]
+    labels = torch.arange(30) // 12 % 2
+    both = replace(images, labels=labels, class_names=("chair", "cup"))
+    assert _examples(both) == [0, 25, 1, 26, 12, 13, 14, 15]
 
 
 def test_prior_samples_are_classified_by_their_neighbours():

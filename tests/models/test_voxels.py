@@ -2,9 +2,11 @@ import pytest
 import torch
 
 from inverse_graphics.models.voxels import (
+    HEAD_RADII,
     LOG_VARIANCE_NORM,
     MEAN_NORM,
     Encoder,
+    HeadDecoder,
     LatentDiscriminator,
     Posterior,
     VoxelAutoencoder,
@@ -85,3 +87,40 @@ def test_discriminator_gives_one_logit_a_latent():
 def test_bad_images_are_named(bad, message):
     with pytest.raises(ValueError, match=message):
         VoxelAutoencoder(SMALL)(bad)
+
+
+SOLID = VoxelAutoencoderSettings(latent=5, encoder_channels=8, decoder_channels=8, symmetric=True, solid_head=True)
+
+
+def test_a_solid_head_is_an_ellipsoid_that_moves_little_and_is_symmetric():
+    voxels, albedo, relief = HeadDecoder(5, 8, symmetric=True).eval()(10 * torch.randn(3, 5))
+    assert voxels.shape == albedo.shape == relief.shape == (3, 28, 28, 28)
+    torch.testing.assert_close(voxels, voxels.flip(3))
+    torch.testing.assert_close(albedo, albedo.flip(3))
+    assert voxels[:, 13, 13, 13].min() > 0.99 and voxels[:, 0, 0, 0].max() < 0.01  # solid, and nothing in corners
+    at = [int(13.5 - radius) for radius in HEAD_RADII]  # the last cells inside, or the first outside
+    surface = torch.stack((voxels[:, at[0], 13, 13], voxels[:, 13, 13, at[2]]))
+    assert ((surface > 0.01) & (surface < 0.999)).all()
+
+
+def test_a_solid_head_answers_for_what_it_covers(images):
+    out = VoxelAutoencoder(SOLID)(images, azimuth=0.3)
+    share = out.share(images)
+    torch.testing.assert_close(share, images * out.cover)
+    assert not share.requires_grad and out.cover.requires_grad
+    assert (share[..., 0, 0] < 0.05).all() and (out.cover[..., 14, 14] > 0.99).all()
+    assert out.picture is out.projection and (out.projection <= out.cover + 1e-6).all()
+    plain = VoxelAutoencoder(SMALL)(images)
+    assert plain.cover is None and plain.share(images) is images
+
+
+def test_a_solid_head_shows_another_side_from_behind_and_turns_about_the_eyes(images):
+    model = VoxelAutoencoder(SOLID).eval()
+    with torch.no_grad():
+        model.decoder.layers[-1].weight.normal_(0, 30, generator=torch.Generator().manual_seed(0))
+        front, back = (model(images, azimuth=turn).projection for turn in (0.0, torch.pi))
+        turned = model(images, azimuth=0.5).cover
+    assert (front - back.flip(3)).abs().mean() > 0.02
+    columns = torch.arange(28.0)
+    centre = (turned * columns).sum((1, 2, 3)) / turned.sum((1, 2, 3))
+    assert (centre - 13.5).abs().min() > 2  # the head is behind its eyes, which stay in the middle

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from inverse_graphics.renderers.voxels import SAMPLINGS, project_voxels, ray_matrix, rotate_voxels
+from inverse_graphics.renderers.voxels import SAMPLINGS, project_voxels, ray_matrix, rotate_voxels, shade_voxels
 from support import naive_voxels
 
 AZIMUTH = torch.tensor([0.3, -2.2], dtype=torch.float64)
@@ -140,3 +140,65 @@ def test_dtype_is_kept_and_one_angle_serves_a_batch(dtype):
 def test_bad_input_names_the_argument(function, arguments, message):
     with pytest.raises(ValueError, match=message):
         function(**{"voxels": torch.rand(2, 3, 4, 5), "azimuth": 0.1, **arguments})
+
+
+# Shaded voxels
+
+
+def some_albedo(shape=(2, 4, 3, 5)):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("pivot", [0.0, 1.5])
+def test_shading_equals_the_naive_loop_in_value_and_gradient(pivot):
+    weight = torch.rand(2, 1, 3, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = []
+    for function in (shade_voxels, naive_voxels.shade):
+        inputs = [t.clone().requires_grad_() for t in (some_voxels(), some_albedo(), AZIMUTH)]
+        image = function(*inputs, pivot)
+        image = image if function is naive_voxels.shade else image.picture
+        (image * weight).sum().backward()
+        found.append((image.detach(), *(t.grad for t in inputs)))
+    for ours, naive in zip(*found, strict=True):
+        torch.testing.assert_close(ours, naive)
+
+
+def test_gradcheck_of_shading():
+    inputs = [t.clone().requires_grad_() for t in (some_voxels(), 0.1 + 0.8 * some_albedo(), AZIMUTH)]
+    assert torch.autograd.gradcheck(lambda *given: tuple(shade_voxels(*given, pivot=1.5)), inputs)
+
+
+def test_white_matter_is_equation_2_and_so_is_the_cover():
+    voxels = torch.nn.functional.pad(some_voxels(), (3, 3, 0, 0, 3, 3))  # no turn takes a cell out, nor samples beyond
+    white = shade_voxels(voxels, torch.ones_like(voxels), 0.0)
+    torch.testing.assert_close(white.picture, project_voxels(voxels))
+    grey = shade_voxels(voxels, 0.5 * torch.ones_like(voxels), AZIMUTH)
+    torch.testing.assert_close(grey.cover, project_voxels(voxels, AZIMUTH))
+
+
+def test_what_is_in_front_hides_what_is_behind_so_a_back_is_no_mirror_image():
+    voxels, albedo = torch.ones(1, 21, 1, 21, dtype=torch.float64), torch.zeros(1, 21, 1, 21, dtype=torch.float64)
+    albedo[:, :10] = 1  # the front half is white
+    middle = [shade_voxels(voxels, albedo, turn).picture[0, 0, 0, 10].item() for turn in (0.0, math.pi)]
+    assert middle[0] > 0.999 and middle[1] < 0.001
+    torch.testing.assert_close(
+        project_voxels(voxels, math.pi), project_voxels(voxels, 0.0).flip(3), atol=1e-9, rtol=0
+    )  # Eq. (2) cannot tell
+
+
+def test_the_pivot_stays_in_the_middle_of_the_picture():
+    voxels = torch.zeros(1, 21, 1, 21)
+    voxels[0, 4, 0, 10] = 1  # six cells before the middle
+    columns = torch.arange(21.0)
+    for azimuth in (-0.6, 0.4, 1.0):
+        turned = {p: shade_voxels(voxels, voxels, azimuth, p).cover[0, 0, 0] for p in (0.0, 6.0)}
+        centre = {p: ((cover * columns).sum() / cover.sum()).item() for p, cover in turned.items()}
+        assert centre[6.0] == pytest.approx(10, abs=0.1)
+        assert abs(centre[0.0] - 10) > 2
+
+
+def test_bad_albedo_is_named():
+    with pytest.raises(ValueError, match=r"albedo: expected the shape of voxels \(2, 4, 3, 5\)"):
+        shade_voxels(some_voxels(), some_albedo((2, 4, 3, 6)), 0.1)
+    with pytest.raises(ValueError, match=r"albedo: expected values in \[0, 1\]"):
+        shade_voxels(some_voxels(), 2 + some_albedo(), 0.1)

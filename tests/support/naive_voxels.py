@@ -58,3 +58,25 @@ def project(voxels: Tensor, azimuth: Tensor, elevation: Tensor, sampling: str) -
                 mass = sum(turned[b, d, h, w] for d in range(depth))
                 pixels.append(1 - torch.exp(-mass))
     return torch.stack(pixels).view(batch, 1, height, width)
+
+
+def shade(voxels: Tensor, albedo: Tensor, azimuth: Tensor, pivot: float) -> Tensor:
+    """Walk along each ray from the viewer: what is left of the light, and what the cells make of it."""
+    batch, depth, height, width = voxels.shape
+    pixels = []
+    for b in range(batch):
+        for h in range(height):
+            for w in range(width):
+                left, light = voxels.new_ones(()), voxels.new_zeros(())
+                for d in range(depth):
+                    # the viewer's frame moves so that the point `pivot` cells before the middle stays at x = 0
+                    x, z = w - (width - 1) / 2, -(d - (depth - 1) / 2)
+                    x = x - pivot * azimuth[b].sin()
+                    world_x = x * azimuth[b].cos() + z * azimuth[b].sin()
+                    world_z = -x * azimuth[b].sin() + z * azimuth[b].cos()
+                    at = (-world_z + (depth - 1) / 2, torch.tensor(float(h)), world_x + (width - 1) / 2)
+                    after = left * torch.exp(-_look_up(voxels[b], at, "trilinear"))
+                    light = light + (left - after) * _look_up(albedo[b], at, "trilinear")
+                    left = after
+                pixels.append(light)
+    return torch.stack(pixels).view(batch, 1, height, width)

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from inverse_graphics.models.azimuths import AzimuthHypotheses, AzimuthLatent
-from inverse_graphics.models.voxels import LatentDiscriminator, VoxelAutoencoder, VoxelAutoencoderSettings
+from inverse_graphics.models.voxels import Head, LatentDiscriminator, VoxelAutoencoder, VoxelAutoencoderSettings
 from inverse_graphics.training.loop import Runtime, Step, fit
-from inverse_graphics.training.voxels import OBJECTIVES, Film, VoxelTrainer
+from inverse_graphics.training.voxels import HEAD_SHRINKAGE, HEAD_SMOOTHNESS, OBJECTIVES, Film, VoxelTrainer, head_prior
 
 RUNTIME = Runtime(accelerator="cpu", precision="32-true", progress=False)
 
@@ -168,3 +168,24 @@ def test_a_film_keeps_shapes_and_survives_a_kill(tmp_path):
     again = filmed()  # as after a kill: everything comes from the checkpoint
     train(again, tmp_path / "whole", steps=12)
     assert torch.equal(again.film.voxels, film.voxels)
+
+
+def test_solid_heads_train_with_an_encoded_azimuth(tmp_path):
+    torch.manual_seed(0)
+    small = {"latent": 4, "encoder_channels": 8, "decoder_channels": 8}
+    model = VoxelAutoencoder(VoxelAutoencoderSettings(**small, encodes_azimuth=True, symmetric=True, solid_head=True))
+    judges = {"discriminator": LatentDiscriminator(4, 16), "azimuth_discriminator": LatentDiscriminator(1, 16)}
+    trainer = VoxelTrainer(model, "aae", learning_rate=3e-3, deterministic=True, azimuth="encoded", **judges)
+    history = train(trainer, tmp_path, steps=30)
+    assert history[-1]["projection_error"] < 0.8 * history[0]["projection_error"]
+    with pytest.raises(ValueError, match="objective: a solid head is trained by the AAE only, got 'vae'"):
+        VoxelTrainer(VoxelAutoencoder(VoxelAutoencoderSettings(**small, solid_head=True)), "vae")
+
+
+def test_the_prior_of_a_head_is_zero_for_the_even_ellipsoid_and_counts_steps_and_relief():
+    voxels, grey, flat = torch.rand(2, 4, 4, 4), torch.full((2, 4, 4, 4), 0.3), torch.zeros(2, 4, 4, 4)
+    assert head_prior(Head(voxels, grey, flat)) == 0
+    step = grey.clone()
+    step[:, 2:] += 0.5  # across one face of 16 cells
+    assert head_prior(Head(voxels, step, flat)).item() == pytest.approx(HEAD_SMOOTHNESS * 16 * 0.25)
+    assert head_prior(Head(voxels, grey, flat + 0.5)).item() == pytest.approx(HEAD_SHRINKAGE * 64 * 0.25)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
+import torch
 import trimesh
 from numpy.lib import format as npy
 from scipy.ndimage import binary_fill_holes
@@ -310,12 +311,38 @@ def _voxel_header(stream: BinaryIO, file: Path) -> tuple[int, np.dtype]:
     return shape[0], dtype
 
 
-def _voxel_shapes(name: str, file: Path) -> Iterator[np.ndarray | None]:
-    """Each grid of a file in our convention; None for an empty one and for one equal to one before, once in our grid.
+def hollow_shells(voxels: Tensor) -> Tensor:
+    """The hollow shells that grids (N, 28, 28, 28) bool of `read_voxels` were before their insides were filled.
 
-    Reads one grid at a time, so the file never takes more memory than that, however much it unpacks to.
+    Raises:
+        ValueError: a grid is not of `read_voxels`.
+        DatasetError: a file is damaged; the message names it.
     """
+    shells: dict[bytes, np.ndarray] = {}
+    for name in VOXEL_CLASSES:
+        for shell in _shells(name, file) if (file := _voxel_file(name)) else ():
+            if shell is not None:
+                shells.setdefault(to_our_grid(shell).tobytes(), to_our_grid(shell, fill=False))
+    keys = [grid.tobytes() for grid in voxels.numpy()]
+    if strangers := sum(key not in shells for key in keys):
+        raise ValueError(f"voxels: expected grids of modelnet10_voxels, got {strangers} of {len(keys)} that are not")
+    return torch.from_numpy(np.stack([shells[key] for key in keys]))
+
+
+def _voxel_shapes(name: str, file: Path) -> Iterator[np.ndarray | None]:
+    """Each grid of a file in our convention; None for an empty one and for one equal, in our grid, to one before."""
     seen = set()
+    for shell in _shells(name, file):
+        grid = None if shell is None else to_our_grid(shell)
+        yield None if grid is None or grid.tobytes() in seen else grid
+        seen.add(None if grid is None else grid.tobytes())
+
+
+def _shells(name: str, file: Path) -> Iterator[np.ndarray | None]:
+    """Each shell of a file, its axes as ours; None for an empty one.
+
+    Reads one at a time, so the file never takes more memory than that, however much it unpacks to.
+    """
     try:
         with gzip.open(file) as stream:
             count, dtype = _voxel_header(stream, file)
@@ -325,17 +352,15 @@ def _voxel_shapes(name: str, file: Path) -> Iterator[np.ndarray | None]:
                 if values.size != VOXEL_SIDE**3 or not np.isin(values, (0, 1)).all():
                     raise ValueError("a grid is cut short" if values.size != VOXEL_SIDE**3 else "values beside 0 and 1")
                 occupied = values.reshape((VOXEL_SIDE,) * 3).astype(bool)
-                grid = to_our_grid(TO_GRID[name](occupied)) if occupied.any() else None
-                yield None if grid is None or grid.tobytes() in seen else grid
-                seen.add(None if grid is None else grid.tobytes())
+                yield TO_GRID[name](occupied) if occupied.any() else None
             if stream.read(1):
                 raise ValueError("more bytes than its header says")
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise _unreadable(file, error) from error
 
 
-def to_our_grid(shell: np.ndarray) -> np.ndarray:
-    """Bring a shape to a 28³ grid: centred, shrunk until it stays inside when turned, its enclosed inside filled.
+def to_our_grid(shell: np.ndarray, *, fill: bool = True) -> np.ndarray:
+    """Bring a shape to a 28³ grid: centred, shrunk until it stays inside when turned, if asked, its inside filled.
 
     Each occupied cell marks the cell that its centre falls into. As the scale is at most 1, cells that touched still
     touch: shells stay closed and thin legs whole, which sampling the target's centres would not promise, and no wall
@@ -354,4 +379,4 @@ def to_our_grid(shell: np.ndarray) -> np.ndarray:
     scale = min(1.0, reach / max(np.hypot(depth, width).max(), height.max(), 1e-9))  # 1e-9: a single cell has no extent
     grid = np.zeros((SIDE,) * 3, bool)
     grid[tuple(np.floor(cells * scale + SIDE / 2).astype(int).T)] = True
-    return binary_fill_holes(grid)
+    return binary_fill_holes(grid) if fill else grid

@@ -2,6 +2,7 @@
 
 from inverse_graphics.checks import require_choice
 from inverse_graphics.experiments import (
+    ambiguous_pictures,
     azimuth_ablation,
     chairs,
     cups,
@@ -31,8 +32,14 @@ def train(
 ) -> list[Result]:
     """All results of an experiment: found where finished, else trained.
 
+    Those of ucar-f15 end with the search for its picture, which the combined model of ucar-f10 has a part in.
+
     Raises:
         ValueError: an unknown name or profile; the message lists the valid ones.
     """
     configs = EXPERIMENTS[require_choice("experiment", name, EXPERIMENTS)](profile, seed)
-    return [run(config, runtime=runtime, retrain=retrain) for config in configs.values()]
+    results = {key: run(config, runtime=runtime, retrain=retrain) for key, config in configs.items()}
+    if name != "ucar-f15":
+        return list(results.values())
+    combined = run(final_model.configs(profile, seed)["all"], runtime=runtime, retrain=retrain)
+    return [*results.values(), ambiguous_pictures.find_picture(combined, results, retrain=retrain)]

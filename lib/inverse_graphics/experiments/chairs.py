@@ -166,16 +166,25 @@ def all_seeds(profile: str, first: dict[str, Result], seeds: Iterable[int] = (1,
     return found
 
 
-def truth_table(results: dict[str, list[Result]]) -> pd.DataFrame:
+def judged_hollow(results: dict[str, list[Result]]) -> dict[str, list[Result]]:
+    """Those results that were judged against hollow shells, too, as `truth_hollow`; ways that have none drop out."""
+    judged = {way: [run for run in runs if "truth_hollow" in run.numbers] for way, runs in results.items()}
+    return {way: runs for way, runs in judged.items() if runs}
+
+
+def truth_table(results: dict[str, list[Result]], truth: str = "truth") -> pd.DataFrame:
     """A row for each shape that each way has, then the baselines, then floors of the novel views.
 
     "± chairs" is the standard deviation over test objects (mean over seeds), "± seeds" that of the seeds' means, empty
     for one seed. Threshold and the one global rotation were chosen on training objects, see `shape_judgement`.
+
+    Args:
+        truth: which of the results' numbers: `truth`, of filled shapes, or `truth_hollow`, of `judged_hollow` results.
     """
     rows = []
     for way, runs in results.items():
-        for method in runs[0].numbers["truth"]["methods"]:
-            found = [run.numbers["truth"]["methods"][method] for run in runs]
+        for method in runs[0].numbers[truth]["methods"]:
+            found = [run.numbers[truth]["methods"][method] for run in runs]
             row = {"shapes": f"{LABELS[way]}{METHODS[method]}"}
             for key, heading in MEASURES.items():
                 means = [numbers[key]["mean"] for numbers in found]
@@ -185,15 +194,15 @@ def truth_table(results: dict[str, list[Result]]) -> pd.DataFrame:
             row["validation IoU"] = statistics.mean(numbers["validation_iou"] for numbers in found)
             row["seeds"] = len(runs)
             rows.append(row)
-    truth = next(iter(results.values()))[0].numbers["truth"]
+    judged = next(iter(results.values()))[0].numbers[truth]
     for key, name in BASELINES.items():
         row = {"shapes": name}
         for measure, heading in list(MEASURES.items())[:2]:
-            row[heading] = truth["baselines"][key][measure]["mean"]
-            row[f"{heading}, ± chairs"] = truth["baselines"][key][measure]["std"]
+            row[heading] = judged["baselines"][key][measure]["mean"]
+            row[f"{heading}, ± chairs"] = judged["baselines"][key][measure]["std"]
         rows.append(row)
     for key, name in VIEW_FLOORS.items():
-        found = truth["novel_view_floors"][key]
+        found = judged["novel_view_floors"][key]
         rows.append({"shapes": name, NOVEL: found["mean"], f"{NOVEL}, ± chairs": found["std"]})
     return pd.DataFrame(rows).set_index("shapes")
 
@@ -205,19 +214,23 @@ def short_name(row: str) -> str:
     return row.removeprefix("baseline: ").replace("azimuth known", "azimuth")
 
 
-def best_learned(results: dict[str, list[Result]], ways: Iterable[str] = LEARNED) -> tuple[str, str]:
+def best_learned(
+    results: dict[str, list[Result]], ways: Iterable[str] = LEARNED, truth: str = "truth"
+) -> tuple[str, str]:
     """Way and method with the highest IoU on training objects, among `ways`: chosen so, the best of many gains nothing
     by luck on the test objects."""
     tried = {
-        (way, method): statistics.mean(run.numbers["truth"]["methods"][method]["validation_iou"] for run in runs)
+        (way, method): statistics.mean(run.numbers[truth]["methods"][method]["validation_iou"] for run in runs)
         for way, runs in results.items()
         if way in ways
-        for method in runs[0].numbers["truth"]["methods"]
+        for method in runs[0].numbers[truth]["methods"]
     }
     return max(tried, key=tried.get)
 
 
-def truth_verdict(results: dict[str, list[Result]], ways: Iterable[str] = LEARNED) -> tuple[str, str]:
+def truth_verdict(
+    results: dict[str, list[Result]], ways: Iterable[str] = LEARNED, truth: str = "truth"
+) -> tuple[str, str]:
     """Verdict and reason on whether the best of `ways` to learn the azimuth beats mean shape and extruded silhouette,
     which are both told the true azimuth.
 
@@ -225,9 +238,9 @@ def truth_verdict(results: dict[str, list[Result]], ways: Iterable[str] = LEARNE
     if the two were independent, which is strict: they are judged on the same objects); "ahead of both" if only its mean
     does; else "beats one" or "beats none" by the means.
     """
-    way, method = best_learned(results, ways)
-    truths = [run.numbers["truth"] for run in results[way]]
-    ious = [truth["methods"][method]["iou"] for truth in truths]
+    way, method = best_learned(results, ways, truth)
+    truths = [run.numbers[truth] for run in results[way]]
+    ious = [judged["methods"][method]["iou"] for judged in truths]
     ours = {key: statistics.mean(iou[key] for iou in ious) for key in ("mean", "std")}
     rivals = {key: truths[0]["baselines"][key]["iou"] for key in list(BASELINES)[:2]}
     ahead = [_gap(ours, rival, truths[0]["objects"]) for rival in rivals.values()]

@@ -5,12 +5,14 @@ the test objects: one view of each, 12 of them for novel views. Truth is read he
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from inverse_graphics.datasets import ImageSet
+from inverse_graphics.experiments.head_judgement import judge_heads
 from inverse_graphics.metrics import baselines, views
 from inverse_graphics.metrics.cavities import measure_cavity
 from inverse_graphics.metrics.classification import classify, classify_pca
@@ -46,11 +48,14 @@ def judge_shapes(
 
     Returns:
         numbers: `form` (symmetry, extent and views of the first `FORM_SAMPLES` test shapes), `classification` where
-            there are several classes, `azimuth` where it was learnt, `truth` where there is one.
+            there are several classes, `azimuth` where it was learnt, `truth` where there is one, and `truth_hollow`,
+            the same against unfilled shells, where there are some; `head` of solid heads.
         arrays: `azimuths`, learnt azimuths of test pictures or samples of Z_θ, where there are any.
     """
     numbers: dict[str, Any] = {"form": _form(model, test)}
     arrays: dict[str, Tensor] = {}
+    if config.solid_head:
+        numbers["head"] = judge_heads(model, train, test)
     if len(test.class_names) > 1 and len(test.labels.unique()) > 1:
         numbers["classification"] = _classification(config, model, train, test)
     azimuths = _azimuths(config, model, source, test)
@@ -63,7 +68,17 @@ def judge_shapes(
             numbers["azimuth"] |= {"distance_degrees": distance, "floor_constant_degrees": point}
     if test.truth is not None:
         numbers["truth"] = _against_truth(config, model, source, train, test)
+        if config.dataset == "modelnet10_voxels":
+            numbers["truth_hollow"] = _against_truth(config, model, source, with_hollow(train), with_hollow(test))
     return numbers, arrays
+
+
+def with_hollow(images: ImageSet) -> ImageSet:
+    """Pictures of `modelnet10_voxels` with the hollow shells of its file for their truth, in place of the filled ones:
+    what a silhouette shows of the two is the same."""
+    from inverse_graphics.datasets.modelnet import hollow_shells  # takes a second to import, see `datasets.catalogue`
+
+    return replace(images, truth=replace(images.truth, voxels=hollow_shells(images.truth.voxels)))
 
 
 def shape_of(model: VoxelAutoencoder, source: Source, images: Tensor, symmetric: bool = False) -> dict[str, Tensor]:

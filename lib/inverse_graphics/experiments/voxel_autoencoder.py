@@ -17,7 +17,8 @@ from torch import Tensor
 
 from inverse_graphics import paths
 from inverse_graphics.checks import require_choice
-from inverse_graphics.datasets import ImageSet, available, load, stand_in_for, with_stand_ins
+from inverse_graphics.datasets import ImageSet, available, component_of, load, stand_in_for, with_stand_ins
+from inverse_graphics.datasets.mixtures import parts
 from inverse_graphics.experiments.shape_judgement import judge_shapes
 from inverse_graphics.metrics import sparsity
 from inverse_graphics.models.azimuths import AzimuthHypotheses, AzimuthLatent, front_azimuth, likely_azimuth
@@ -68,7 +69,7 @@ class VoxelAutoencoderConfig:
         adversarial_weight: λ of the AAE; no other objective reads it.
         film: class names; of each, the shape of the first test picture is kept `FRAMES` times while training, see
             `Film`.
-        latent, encoder_channels, decoder_channels, texturizer, texturizer_width, symmetric: see
+        latent, encoder_channels, decoder_channels, texturizer, texturizer_width, symmetric, solid_head: see
             `VoxelAutoencoderSettings`.
         seed: of initial weights, order of pictures and noise.
     """
@@ -94,6 +95,7 @@ class VoxelAutoencoderConfig:
     texturizer: bool = False
     texturizer_width: int = 1000
     symmetric: bool = False
+    solid_head: bool = False
     film: tuple[str, ...] = ()
     seed: int = 0
 
@@ -112,6 +114,7 @@ class VoxelAutoencoderConfig:
             encodes_azimuth=self.azimuth == "encoded",
             azimuth_range=self.azimuth_range,
             symmetric=self.symmetric,
+            solid_head=self.solid_head,
         )
 
 
@@ -351,11 +354,12 @@ def judge_autoencoder(
     Returns:
         numbers: mean and standard deviation over test images of the squared error per pixel at the posterior's mean
             (`projection_mse`, `texture_mse`) and as trained (`projection_mse_as_trained`), of density and of thickness;
-            the error of the mean training image as a floor; how many latents are used.
+            the error of the mean training image as a floor; how many latents are used; for a mixture, under `by_set`,
+            errors and floor of each of its sets, the floor by the mean training image of that set.
         arrays: `latent_mean`, `latent_std` (Z,) over the test set; `example_latents` (N, Z), `example_indices` and
-            `example_labels` (N,) of the first few test images of each class; `sample_latents` (M, Z) from the prior,
-            and `sample_classes`, `sample_votes`, `sample_distances` (M,): the majority class among the nearest test
-            images of what they look like, its share, and how far those are. No pictures.
+            `example_labels` (N,) of a few test images of each class, see `_examples`; `sample_latents` (M, Z) from the
+            prior, and `sample_classes`, `sample_votes`, `sample_distances` (M,): the majority class among the nearest
+            test images of what they look like, its share, and how far those are. No pictures.
     """
     model.eval()
     measures: dict[str, list[Tensor]] = {}
@@ -375,11 +379,9 @@ def judge_autoencoder(
     mean_image = train.images.mean(0)
     numbers["floor_mean_image_mse"] = _mean_and_spread((test.images - mean_image).square().mean((1, 2, 3)))
     numbers["active_latents"] = int((latents.std(0) > 0.1).sum())  # the rest hardly move with the picture
-    examples = [
-        index
-        for label in range(len(test.class_names))
-        for index in (test.labels == label).nonzero().flatten()[:EXAMPLES_PER_CLASS].tolist()
-    ]
+    if len(parts(test.name)) > 1:
+        numbers["by_set"] = _by_set(measures, train, test)
+    examples = _examples(test)
     samples = torch.randn(PRIOR_SAMPLES, latents.shape[1], generator=generator_for(seed, 0))
     classes, votes, distances = _vote(model, samples, test)
     return numbers, {
@@ -395,16 +397,49 @@ def judge_autoencoder(
     }
 
 
+def _examples(test: ImageSet) -> list[int]:
+    """Which pictures are remembered: of each class the first few; of rendered ones, of as many objects as there are,
+    the first view of the first object, the second of the second, and so on."""
+    chosen = []
+    for label in range(len(test.class_names)):
+        mine = (test.labels == label).nonzero().flatten().tolist()
+        if test.truth is not None:
+            views: dict[int, list[int]] = {}
+            for picture, number in zip(mine, test.truth.objects[mine].tolist(), strict=True):
+                views.setdefault(number, []).append(picture)
+            rounds = range(max(map(len, views.values()), default=0))
+            turns = [
+                (pictures, n + r) for r in rounds for n, pictures in enumerate(views.values()) if r < len(pictures)
+            ]
+            mine = [pictures[turn % len(pictures)] for pictures, turn in turns]
+        chosen += mine[:EXAMPLES_PER_CLASS]
+    return chosen
+
+
+def _by_set(measures: dict[str, list[Tensor]], train: ImageSet, test: ImageSet) -> dict[str, dict[str, object]]:
+    found: dict[str, dict[str, object]] = {}
+    mine, trained = component_of(test.name, test.labels), component_of(train.name, train.labels)
+    for number, name in enumerate(parts(test.name)):
+        images = test.images[mine == number]
+        if len(images) < 2 or not (trained == number).any():
+            continue  # of one there is no spread
+        errors = {key: torch.cat(values)[mine == number] for key, values in measures.items() if key.endswith("_mse")}
+        mean_image = train.images[trained == number].mean(0)
+        errors["floor_mean_image_mse"] = (images - mean_image).square().mean((1, 2, 3))
+        found[name] = {"n": len(images)} | {key: _mean_and_spread(values) for key, values in errors.items()}
+    return found
+
+
 def _measure(images: Tensor, at_mean: Reconstruction, as_trained: Reconstruction) -> dict[str, Tensor]:
     voxels = as_trained.voxels
     measures = {
-        "projection_mse": _mse(images, at_mean.projection),
-        "projection_mse_as_trained": _mse(images, as_trained.projection),
+        "projection_mse": _mse(at_mean.share(images), at_mean.projection),
+        "projection_mse_as_trained": _mse(as_trained.share(images), as_trained.projection),
         "mean_occupancy": sparsity.mean_occupancy(voxels),
         "depth_roughness": sparsity.depth_roughness(voxels),
     }
     if at_mean.texture is not None:
-        measures["texture_mse"] = _mse(images, at_mean.texture)
+        measures["texture_mse"] = _mse(at_mean.share(images), at_mean.texture)
     for threshold in THRESHOLDS:
         measures[f"occupied_fraction_{threshold}"] = sparsity.occupied_fraction(voxels, threshold)
         measures[f"depth_thickness_{threshold}"] = sparsity.depth_thickness(voxels, threshold)

@@ -2,6 +2,7 @@
 
     Encoder             (B, 1, 28, 28) → μ (B, Z), log σ² (B, Z), and an azimuth (B,) if asked for
     Decoder             (B, Z) → voxels (B, 28, 28, 28)
+    HeadDecoder         (B, Z) → `Head`: voxels and albedo, both (B, 28, 28, 28); a named extra, not the paper's
     Texturizer          projection (B, 1, 28, 28) → shaded image (B, 1, 28, 28)
     LatentDiscriminator (B, Z) → logit (B,)
 
@@ -19,11 +20,17 @@ import torch
 from torch import Tensor, nn
 
 from inverse_graphics.checks import require_range, require_tensor
-from inverse_graphics.renderers.voxels import project_voxels, rotate_voxels
+from inverse_graphics.renderers.voxels import project_voxels, rotate_voxels, shade_voxels
 
 SIDE = 28  # pixels and voxels along each axis: 7 → 14 → 28 is two doublings
 MEAN_NORM = 6 * 20**0.5  # ‖μ‖ and ‖log σ²‖ are clipped to these, as in the authors' code: nothing in the μ-VAE
 LOG_VARIANCE_NORM = 20**0.5  # objective holds a single sample back, only batch means
+
+# The solid head: what is assumed of every head, in cells, since no picture shows it
+HEAD_RADII = (12.0, 13.0, 10.0)  # of an ellipsoid along depth, height, width: a head is deeper than it is wide
+HEAD_EDGE = 20.0  # logit of occupancy at its middle, 0 at its surface: raising it sharpens the surface
+HEAD_RELIEF = 4.0  # the farthest that a learnt logit departs from that: about two cells at the surface
+EYES = 8.0  # before the head's axis; aligned photographs keep them in the middle, so heads turn about them
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,8 @@ class VoxelAutoencoderSettings:
             what a picture leaves open.
         initial_occupancy_logit: bias of the decoder's last layer at the start. Near 0 every voxel starts half full, 28
             of them make the projection 1 everywhere and no gradient flows; −4 starts it at about 0.4.
+        solid_head: whether shapes are solid heads, a named extra that is not in the paper: near an ellipsoid, with a
+            brightness of their own, and what is in front hides what is behind (`HeadDecoder`, `shade_voxels`).
     """
 
     latent: int = 19
@@ -55,6 +64,7 @@ class VoxelAutoencoderSettings:
     azimuth_range: float = math.pi
     symmetric: bool = False
     initial_occupancy_logit: float = -4.0
+    solid_head: bool = False
 
 
 class Posterior(NamedTuple):
@@ -70,15 +80,31 @@ class Posterior(NamedTuple):
         return self.mean + (0.5 * self.log_variance).exp() * noise
 
 
+class Head(NamedTuple):
+    """Voxels and albedo, (B, 28, 28, 28) in [0, 1], and the relief (B, 28, 28, 28) in (−1, 1): what was learnt of the
+    voxels, as a part of `HEAD_RELIEF`."""
+
+    voxels: Tensor
+    albedo: Tensor
+    relief: Tensor
+
+
 class Reconstruction(NamedTuple):
     """What the autoencoder makes of a batch: posterior, latent (B, Z), voxels (B, 28, 28, 28) in [0, 1], projection
-    (B, 1, 28, 28) in [0, 1), and texture (B, 1, 28, 28) in [0, 1] or None without a texturizer."""
+    (B, 1, 28, 28) in [0, 1], texture (B, 1, 28, 28) in [0, 1] or None without a texturizer, and for a solid head its
+    cover (B, 1, 28, 28) in [0, 1)."""
 
     posterior: Posterior
     latent: Tensor
     voxels: Tensor
     projection: Tensor
     texture: Tensor | None
+    cover: Tensor | None = None
+
+    def share(self, images: Tensor) -> Tensor:
+        """What of images (B, 1, 28, 28) the reconstruction answers for: all, or what a solid head covers, the rest
+        black. No gradient passes: a head gets no better by covering less."""
+        return images if self.cover is None else images * self.cover.detach()
 
     @property
     def picture(self) -> Tensor:
@@ -116,6 +142,8 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Latents (B, Z) → voxels (B, 28, 28, 28) in [0, 1], axes depth, height (downward), width."""
 
+    outputs = 1  # channels at 28³
+
     def __init__(self, latent: int, channels: int, initial_occupancy_logit: float, symmetric: bool = False) -> None:
         super().__init__()
         self.channels, self.symmetric = channels, symmetric
@@ -127,15 +155,36 @@ class Decoder(nn.Module):
             nn.ConvTranspose3d(channels, channels // 2, bias=False, **up),  # 7³ → 14³
             nn.BatchNorm3d(channels // 2),
             nn.LeakyReLU(0.2),
-            nn.ConvTranspose3d(channels // 2, 1, **up),  # 14³ → 28³
+            nn.ConvTranspose3d(channels // 2, self.outputs, **up),  # 14³ → 28³
         ).to(memory_format=torch.channels_last_3d)  # a third faster on a CPU than channels first
         nn.init.constant_(self.layers[-1].bias, initial_occupancy_logit)
 
     def forward(self, latent: Tensor) -> Tensor:
-        grid = self.dense(latent).view(-1, self.channels, 7, 7, 7)
-        logits = self.layers(grid.contiguous(memory_format=torch.channels_last_3d))
-        voxels = logits.float().sigmoid().reshape(-1, SIDE, SIDE, SIDE)
+        voxels = self._logits(latent).sigmoid()[:, 0]
         return (voxels + voxels.flip(3)) / 2 if self.symmetric else voxels
+
+    def _logits(self, latent: Tensor) -> Tensor:
+        grid = self.dense(latent).view(-1, self.channels, 7, 7, 7)
+        return self.layers(grid.contiguous(memory_format=torch.channels_last_3d)).float().contiguous()
+
+
+class HeadDecoder(Decoder):
+    """Latents (B, Z) → `Head`: an ellipsoid whose surface each head moves a little, and a brightness for every cell."""
+
+    outputs = 2
+
+    def __init__(self, latent: int, channels: int, symmetric: bool = False) -> None:
+        super().__init__(latent, channels, initial_occupancy_logit=0.0, symmetric=symmetric)
+        places = torch.stack(torch.meshgrid([torch.arange(SIDE) - (SIDE - 1) / 2] * 3, indexing="ij"))
+        radius = (places / torch.tensor(HEAD_RADII).view(3, 1, 1, 1)).norm(dim=0)
+        self.register_buffer("ellipsoid", HEAD_EDGE * (1 - radius), persistent=False)
+
+    def forward(self, latent: Tensor) -> Head:
+        logits = self._logits(latent)  # (B, 2, D, H, W)
+        if self.symmetric:
+            logits = (logits + logits.flip(4)) / 2
+        relief = logits[:, 0].tanh()
+        return Head((self.ellipsoid + HEAD_RELIEF * relief).sigmoid(), logits[:, 1].sigmoid(), relief)
 
 
 class Texturizer(nn.Module):
@@ -178,9 +227,11 @@ class VoxelAutoencoder(nn.Module):
         self.settings, self.front = settings, 0.0
         azimuth_range = settings.azimuth_range if settings.encodes_azimuth else None
         self.encoder = Encoder(settings.latent, settings.encoder_channels, azimuth_range)
-        self.decoder = Decoder(
-            settings.latent, settings.decoder_channels, settings.initial_occupancy_logit, settings.symmetric
-        )
+        sizes = settings.latent, settings.decoder_channels
+        if settings.solid_head:
+            self.decoder = HeadDecoder(*sizes, settings.symmetric)
+        else:
+            self.decoder = Decoder(*sizes, settings.initial_occupancy_logit, settings.symmetric)
         self.texturizer = Texturizer(settings.texturizer_width) if settings.texturizer else None
 
     def forward(
@@ -201,17 +252,40 @@ class VoxelAutoencoder(nn.Module):
         posterior = self.encoder(images)
         latent = posterior.mean if noise is None else posterior.sample(noise)
         azimuth = posterior.azimuth if azimuth is None else azimuth
-        voxels, projection, texture = self.decode(latent, azimuth)
-        return Reconstruction(posterior, latent, voxels, projection, texture)
+        view = self._view(latent, azimuth)
+        texture = self.texturizer(view.picture) if self.texturizer is not None else None
+        return Reconstruction(posterior, latent, view.voxels, view.picture, texture, view.cover)
 
     def decode(self, latent: Tensor, azimuth: float | Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
         """Latents (B, Z) → voxels (B, 28, 28, 28), projection (B, 1, 28, 28), texture (the same shape) or None."""
         require_tensor("latent", latent, f"B {self.settings.latent}")
-        voxels = self.decoder(latent)
-        if self.front:
-            voxels = rotate_voxels(voxels, self.front).clamp(0, 1)  # weights can add up to an ulp over 1
-        projection = project_voxels(voxels, azimuth)
-        return voxels, projection, self.texturizer(projection) if self.texturizer is not None else None
+        view = self._view(latent, azimuth)
+        return view.voxels, view.picture, self.texturizer(view.picture) if self.texturizer is not None else None
+
+    def _view(self, latent: Tensor, azimuth: float | Tensor | None) -> "View":
+        shape = self.decoder(latent)
+        if self.front and isinstance(shape, Tensor):
+            shape = rotate_voxels(shape, self.front).clamp(0, 1)  # weights can add up to an ulp over 1
+        return view(shape, azimuth)
+
+
+class View(NamedTuple):
+    """Voxels (B, 28, 28, 28), their `picture` (B, 1, 28, 28) in [0, 1], and for a solid head its `cover`."""
+
+    voxels: Tensor
+    picture: Tensor
+    cover: Tensor | None = None
+
+
+def view(
+    shape: Tensor | Head, azimuth: float | Tensor | None = None, sampling: str = "trilinear", pivot: float = EYES
+) -> View:
+    """What a viewer at an azimuth in radians, one number or (B,), sees of what a decoder made: Eq. (2) of voxels
+    (B, 28, 28, 28), or the solid `Head`, which turns about a point `pivot` cells before its middle."""
+    if isinstance(shape, Head):
+        picture, cover = shade_voxels(shape.voxels, shape.albedo, 0.0 if azimuth is None else azimuth, pivot)
+        return View(shape.voxels, picture, cover)
+    return View(shape, project_voxels(shape, azimuth, sampling=sampling))
 
 
 def _clip_norm(vectors: Tensor, limit: float) -> Tensor:

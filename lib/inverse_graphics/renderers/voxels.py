@@ -3,6 +3,7 @@
     rotate_voxels   (B, D, H, W), azimuth, elevation → (B, D, H, W) as the viewer sees it
     project_voxels  (B, D, H, W), azimuth, elevation → (B, 1, H, W), P = 1 − exp(−Σ_k V)   Eq. (2)
     project_around  (B, D, H, W), azimuths (K,)      → (B, K, H, W), the same from K sides at once
+    shade_voxels    voxels and albedo, azimuth       → picture and cover; not the paper's: what is in front hides
 
 All are pure, batched, differentiable, and work on any device and floating dtype. A rotation about the vertical axis
 leaves rows alone, so it is a 2D resampling of the D×W plane with the rows as channels. If a sum along the rays follows,
@@ -13,6 +14,8 @@ Sampling. `"nearest"` is the paper's: "nearest neighbor sampling through the flo
 [i, i + 1), the cell that holds a rotated cell centre is the floor of its coordinate. Floor is flat, so no gradient
 reaches the angles. `"trilinear"` (in the plane: bilinear) passes one, and is the default. Outside the grid is empty.
 """
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -174,3 +177,52 @@ def _snap(coordinate: Tensor, sampling: str) -> Tensor:
 
 def _normalise(index: Tensor, count: int) -> Tensor:
     return (2 * index + 1) / count - 1  # cell index → grid_sample's [−1, 1] with align_corners=False
+
+
+class Shaded(NamedTuple):
+    """`picture` (B, 1, H, W) in [0, 1), black where nothing is, and `cover` (B, 1, H, W) in [0, 1): how much of each
+    pixel's light the voxels keep from the viewer."""
+
+    picture: Tensor
+    cover: Tensor
+
+
+def shade_voxels(voxels: Tensor, albedo: Tensor, azimuth: float | Tensor, pivot: float = 0.0) -> Shaded:
+    """Voxels that have a brightness of their own and hide what lies behind them. Not in the paper.
+
+        C = Σ_k (T_k − T_{k+1}) A_k,   T_k = exp(−Σ_{j<k} V_j),   k and j from the viewer on
+
+    T_k is the light that reaches the k-th cell of a ray, T_k − T_{k+1} what that cell keeps of it. Where A is 1
+    everywhere the sum telescopes to 1 − exp(−Σ V), Eq. (2): the paper's projection is this one of white matter, and the
+    only one whose back is the front mirrored.
+
+    Args:
+        voxels: (B, D, H, W) floating, in [0, 1].
+        albedo: (B, D, H, W) in [0, 1], the brightness of what is in each cell.
+        azimuth: radians, one number or (B,).
+        pivot: cells. The point that far in front of the grid's middle, towards azimuth 0, stays in the middle of the
+            picture, as eyes do in photographs that are aligned by them; 0 keeps the grid's middle there.
+
+    Returns:
+        The picture, and the cover, which is Eq. (2). Trilinear sampling.
+
+    Raises:
+        ValueError: wrong shape, dtype, range or NaN in an argument.
+    """
+    batch, depth, _, width = _check(voxels, "trilinear")
+    require_range("albedo", require_tensor("albedo", albedo, "B D H W"), 0, 1)
+    if albedo.shape != voxels.shape:
+        raise ValueError(f"albedo: expected the shape of voxels {tuple(voxels.shape)}, got {tuple(albedo.shape)}")
+    azimuth = angles("azimuth", azimuth, batch, voxels)
+    d, w = _plane_coordinates(azimuth, depth, width, "trilinear")  # (B, D, W) each
+    flip = CAMERA_TO_IMAGE[0] * CAMERA_TO_IMAGE[2]
+    sin, cos = azimuth.sin()[:, None, None], azimuth.cos()[:, None, None]
+    aside = flip * pivot * sin  # columns that the turn moves the pivot's point by: look that much aside
+    d, w = d - flip * sin * aside, w + cos * aside
+    grid = torch.stack((_normalise(w, width), _normalise(d, depth)), -1)
+    rows = torch.cat((voxels, albedo), 2).transpose(1, 2)  # (B, 2H, D, W): rows as channels
+    voxels, albedo = F.grid_sample(rows, grid, align_corners=False).transpose(1, 2).chunk(2, 2)
+    reached = torch.exp(-voxels.cumsum(1))  # (B, D, H, W): T_{k+1}
+    kept = torch.cat((torch.ones_like(reached[:, :1]), reached[:, :-1]), 1) - reached
+    picture = (kept * albedo).sum(1, keepdim=True).clamp(max=1)  # rounding may pass 1
+    return Shaded(picture, 1 - reached[:, -1:])

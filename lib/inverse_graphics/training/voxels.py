@@ -10,17 +10,26 @@ from torch.optim import Adam, Optimizer
 
 from inverse_graphics.checks import require_choice
 from inverse_graphics.models.azimuths import AzimuthHypotheses, AzimuthLatent
-from inverse_graphics.models.voxels import SIDE, LatentDiscriminator, Posterior, Reconstruction, VoxelAutoencoder
+from inverse_graphics.models.voxels import (
+    SIDE,
+    Head,
+    LatentDiscriminator,
+    Posterior,
+    Reconstruction,
+    VoxelAutoencoder,
+    view,
+)
 from inverse_graphics.objectives.aae import LAMBDA, aae, discriminator_loss
 from inverse_graphics.objectives.mu_vae import mu_vae, mu_vae_as_printed
 from inverse_graphics.objectives.vae import beta_vae, vae
-from inverse_graphics.renderers.voxels import project_voxels
 from inverse_graphics.training.loop import Step, clip_gradients, cosine_decay
 
 VARIATIONAL = {"vae": vae, "beta_vae": beta_vae, "mu_vae": mu_vae, "mu_vae_as_printed": mu_vae_as_printed}
 OBJECTIVES = ("vae", "beta_vae", "aae", "mu_vae", "mu_vae_as_printed")
 AZIMUTHS = ("constant", "uniform", "encoded", "latent", "hypotheses")
 GRADIENT_NORM = 1.0  # per tensor, as in the authors' code
+HEAD_SMOOTHNESS = 0.01  # of a solid head; raising it blurs faces, lowering it roughens the back
+HEAD_SHRINKAGE = 0.002  # of its relief; raising it keeps closer to the ellipsoid, at 0 heads swell without limit
 
 
 class VoxelTrainer:
@@ -110,11 +119,14 @@ class VoxelTrainer:
         noise = now.normal(self.settings.latent)
         # Not posterior.mean: with zero noise every parameter still gets a gradient, which DDP waits for.
         latent = posterior.sample(torch.zeros_like(noise) if self.deterministic else noise)
-        voxels = self._run["decoder"](latent)
-        azimuth = self._azimuth(images, voxels, posterior, now)
-        reconstruction = self._render(posterior, latent, voxels, azimuth)
+        shape = self._run["decoder"](latent)
+        shape = Head(*shape) if self.settings.solid_head else shape
+        azimuth = self._azimuth(images, shape, posterior, now)
+        reconstruction = self._render(posterior, latent, shape, azimuth)
         if self.objective == "aae":
             terms = self._adversarial_terms(images, reconstruction, now)
+            if isinstance(shape, Head):
+                terms = terms._replace(total=terms.total + head_prior(shape))
         elif self.azimuth == "latent":
             terms = VARIATIONAL[self.objective](images, reconstruction, self._slots())
         else:
@@ -122,12 +134,14 @@ class VoxelTrainer:
         self._update("autoencoder", terms.total)
         return terms
 
-    def _render(self, posterior: Posterior, latent: Tensor, voxels: Tensor, azimuth: Tensor | None) -> Reconstruction:
-        projection = project_voxels(voxels, azimuth, sampling=self.sampling)
+    def _render(
+        self, posterior: Posterior, latent: Tensor, shape: Tensor | Head, azimuth: Tensor | None
+    ) -> Reconstruction:
+        voxels, projection, cover = view(shape, azimuth, self.sampling)
         texture = self._run["texturizer"](projection) if "texturizer" in self._run else None
-        return Reconstruction(posterior, latent, voxels, projection, texture)
+        return Reconstruction(posterior, latent, voxels, projection, texture, cover)
 
-    def _azimuth(self, images: Tensor, voxels: Tensor, posterior: Posterior, now: Step) -> Tensor | None:
+    def _azimuth(self, images: Tensor, shape: Tensor | Head, posterior: Posterior, now: Step) -> Tensor | None:
         """(B,) radians, or None for the constant 0."""
         if self.azimuth == "uniform":
             return (2 * now.uniform() - 1) * self.azimuth_range
@@ -139,7 +153,7 @@ class VoxelTrainer:
             return self._hypotheses.azimuths[chosen]
         if self.azimuth == "latent":
             noise = now.normal(self.modules["azimuth"].size)
-            self._learn_azimuth(images, posterior, voxels.detach(), noise)
+            self._learn_azimuth(images, posterior, shape.detach(), noise)
             return self._run["azimuth"](noise).detach()
         return None
 
@@ -164,7 +178,8 @@ class VoxelTrainer:
             loss = loss + discriminator_loss(*azimuth_judge(torch.cat((uniform, turn.detach()))).chunk(2))
         self._update("discriminator", loss)
         azimuth_logits = azimuth_judge(turn) if self.azimuth == "encoded" else None
-        return aae(images, reconstruction, judge(latent), azimuth_logits, weight=self.adversarial_weight)
+        shown = reconstruction.share(images)
+        return aae(shown, reconstruction, judge(latent), azimuth_logits, weight=self.adversarial_weight)
 
     def _update(self, name: str, loss: Tensor) -> None:
         optimizer = self._steps[name]
@@ -173,6 +188,14 @@ class VoxelTrainer:
         self._fabric.backward(loss)
         clip_gradients([p for group in optimizer.param_groups for p in group["params"]], GRADIENT_NORM)
         optimizer.step()
+
+
+def head_prior(head: Head) -> Tensor:
+    """What decides where no picture shows a head, its back above all: neighbouring cells are alike in albedo and
+    relief, so that the back is what the sides fade into, and the surface is near the ellipsoid's. A batch mean."""
+    parts = torch.stack((head.albedo, head.relief))
+    steps = sum(parts.diff(dim=axis).square().sum((0, 2, 3, 4)).mean() for axis in (2, 3, 4))
+    return HEAD_SMOOTHNESS * steps + HEAD_SHRINKAGE * head.relief.square().sum((1, 2, 3)).mean()
 
 
 class Film(nn.Module):
@@ -225,6 +248,8 @@ def _require_fitting(
         raise ValueError(f"azimuth: 'latent' is learnt by the μ-VAE's objective only, got {objective!r}")
     if azimuth == "encoded" and objective != "aae":
         raise ValueError(f"azimuth: 'encoded' is held to its prior by the AAE only, got {objective!r}")
+    if model.settings.solid_head and objective != "aae":
+        raise ValueError(f"objective: a solid head is trained by the AAE only, got {objective!r}")
     if (azimuth == "encoded") != model.settings.encodes_azimuth:
         raise ValueError("azimuth: 'encoded' and the model's setting `encodes_azimuth` go together")
     if (azimuth == "encoded") != (discriminator is not None):
