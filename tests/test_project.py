@@ -30,7 +30,7 @@ ORDER = (
     ("training",),
     ("experiments",),
     ("plots", "gallery", "pipeline", "export"),
-    ("widgets",),
+    ("widgets", "surfel_widgets"),
     ("cli",),
 )
 ROW = {room: row for row, rooms in enumerate(ORDER) for room in rooms}
