@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,15 @@ def test_unknown_lights_may_cost_half_as_much_again():
     assert figures.lights_verdict(result(0.07), result(0.05))[0] == "reproduced"
     assert figures.lights_verdict(result(0.09), result(0.05))[0] == "partly"
     assert figures.lights_verdict(result(0.11), result(0.05))[0] == "not reproduced"
+
+
+def test_what_was_learnt_without_the_critic_is_no_reproduction():
+    found = ("reproduced", "all is well")
+    played, left_out = (replace(result(), config={"adversarial": weight}) for weight in (1.0, 0.0))
+    assert figures.as_the_paper(found, played) == found
+    verdict, reason = figures.as_the_paper(found, played, left_out)
+    assert verdict == "partly" and "without the paper's critic; all is well" in reason
+    assert figures.as_the_paper(("not reproduced", "bad"), left_out)[0] == "not reproduced"
 
 
 def test_verdicts_do_not_change_numbers():

@@ -224,6 +224,15 @@ def floors_verdict(results: Mapping[str, Result], measures: Sequence[str] = SHAP
     return verdict, f"below every floor in {won} of {len(told)}. {'; '.join(told)}"
 
 
+def as_the_paper(found: tuple[str, str], *results: Result) -> tuple[str, str]:
+    """A verdict and its reason, no better than "partly" where a result was trained without the critic: what the paper
+    claims is what its game teaches."""
+    verdict, reason = found
+    if all(result.config["adversarial"] for result in results):
+        return verdict, reason
+    return ("partly" if verdict == "reproduced" else verdict), f"learnt without the paper's critic; {reason}"
+
+
 def table_1_verdict(results: Mapping[str, Result]) -> tuple[str, str]:
     """Verdict and reason on Table 1, over its three measures on each set of scenes.
 

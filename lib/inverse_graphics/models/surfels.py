@@ -29,7 +29,6 @@ from inverse_graphics.geometry.cameras import Cameras
 CONDITIONINGS = ("normalisation", "concatenate")
 LATENT_LIMIT = 4.0  # z is clamped to ±4, as in the authors' code; the critic would let an encoder run away
 LOG_VARIANCE_LIMIT = 8.0  # keeps σ between 0.02 and 55: beyond, exp overflows or a sample is its mean
-FIRST_LOG_VARIANCE = -4.0
 NEAR, FAR = 0.1, 3.1  # the band of depth of the authors' code, world units
 SLOPE = 0.2  # of the leaky ReLUs
 PASSES = 2  # of `sharpen_jumps`
@@ -132,8 +131,6 @@ class Encoder(nn.Module):
             CameraNorm(width, settings.normalised, conditioned) for width in settings.encoder_channels[:-1]
         )
         self.head = nn.Conv2d(widths[-1], 2 * settings.latent, 4)
-        # a latent that starts as noise is one that the decoder learns to ignore, and slow to become more
-        nn.init.constant_(self.head.bias[settings.latent :], FIRST_LOG_VARIANCE)
 
     def forward(self, images: Tensor, camera: Tensor) -> Posterior:
         features = 2 * images - 1
