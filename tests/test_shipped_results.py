@@ -7,12 +7,12 @@ import torch
 
 from inverse_graphics import paths
 from inverse_graphics.datasets import with_stand_ins
-from inverse_graphics.experiments import ambiguous_pictures, digit_geometry, final_model
-from inverse_graphics.experiments.catalogue import EXPERIMENTS
+from inverse_graphics.experiments import ambiguous_pictures, digit_geometry, final_model, pix2scene
+from inverse_graphics.experiments.catalogue import VOXEL_EXPERIMENTS
 from inverse_graphics.experiments.voxel_autoencoder import load_autoencoder
 from inverse_graphics.results import find_result, load_result, result_name, sha256
 
-CONFIGS = [config for configs in EXPERIMENTS.values() for config in configs("quick", 0).values()]
+CONFIGS = [config for configs in VOXEL_EXPERIMENTS.values() for config in configs("quick", 0).values()]
 CONFIGS = list(dict.fromkeys(CONFIGS))  # one may serve several experiments
 REAL = {"mnist", "fashion_mnist", "celeba", "modelnet10_voxels"}
 
@@ -45,6 +45,28 @@ def test_every_figure_of_the_quick_profile_has_its_result(config):
     if (result.folder / "weights.safetensors").exists():  # not of an ablation's rows, whose numbers are enough
         voxels, projection, _ = load_autoencoder(result).decode(result.arrays()["example_latents"][:2])
         assert voxels.shape == (2, 28, 28, 28) and torch.isfinite(projection).all()
+
+
+@pytest.mark.parametrize("name", pix2scene.configs("quick"))
+def test_every_surfel_figure_has_its_result(name):
+    result = pix2scene.run(pix2scene.configs("quick")[name])
+    assert result.origin == "shipped with the repository"
+    assert "changes" not in result.provenance["commit"]
+    scenes = result.provenance["data"]
+    assert all("made up" in part["source"] or "box" in part["name"] or "room" in part["name"] for part in scenes)
+    if (result.folder / "weights.safetensors").exists():
+        model, scene = pix2scene.load_model(result), pix2scene.held_out_scenes(result, 1)
+        depth = model.decode(model.encode(scene.images, scene.camera), scene.camera, scene.labels)
+        assert torch.isfinite(depth).all() and (depth - scene.depth).abs().mean() < 0.2
+
+
+@pytest.mark.parametrize("kind", ["box_translation", "box_rotation", "shapes"])
+def test_reconstructions_are_better_than_every_floor(kind):
+    found = pix2scene.run(pix2scene.configs("quick")[kind]).numbers
+    assert found["test_scenes"] >= 256
+    ours, *floors = (found["methods"][name] for name in ("model", "mean_depth", "plane", "nearest_picture"))
+    for measure in ("hausdorff_forward", "hausdorff_reverse", "depth_mse"):
+        assert ours[measure]["mean"] < min(floor[measure]["mean"] for floor in floors)
 
 
 def test_the_picture_of_figure_15_comes_with_the_models_that_were_asked(monkeypatch):

@@ -10,12 +10,13 @@ from inverse_graphics.experiments import (
     final_model,
     garment_slices,
     heads,
+    pix2scene,
 )
 from inverse_graphics.experiments.voxel_autoencoder import run
 from inverse_graphics.results import Result
 from inverse_graphics.training.loop import Runtime
 
-EXPERIMENTS = {
+VOXEL_EXPERIMENTS = {
     "ucar-f4": digit_geometry.configs,
     "ucar-f5": garment_slices.configs,
     "ucar-f6": heads.configs,
@@ -25,6 +26,8 @@ EXPERIMENTS = {
     "ucar-f15": final_model.single_configs,
     "voxel-ablation": azimuth_ablation.configs,
 }
+SURFEL_EXPERIMENTS = {"pix-t1": pix2scene.configs}  # all that the surfel paper's notebooks share
+EXPERIMENTS = VOXEL_EXPERIMENTS | SURFEL_EXPERIMENTS
 
 
 def train(
@@ -38,7 +41,8 @@ def train(
         ValueError: an unknown name or profile; the message lists the valid ones.
     """
     configs = EXPERIMENTS[require_choice("experiment", name, EXPERIMENTS)](profile, seed)
-    results = {key: run(config, runtime=runtime, retrain=retrain) for key, config in configs.items()}
+    train_one = pix2scene.run if name in SURFEL_EXPERIMENTS else run
+    results = {key: train_one(config, runtime=runtime, retrain=retrain) for key, config in configs.items()}
     if name != "ucar-f15":
         return list(results.values())
     combined = run(final_model.configs(profile, seed)["all"], runtime=runtime, retrain=retrain)
