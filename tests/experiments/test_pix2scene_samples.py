@@ -84,6 +84,15 @@ def test_real_scenes_are_nearest_and_an_untrained_model_is_not(scenes, train):
     assert samples.sample_verdict(table)[0] == "not reproduced"
 
 
+def test_fitted_latents_have_the_moments_of_training_pictures(train):
+    model = small_model()
+    known = samples.encode(model, train)
+    found = samples.fitted_latents(model, train, 4000, 0)
+    assert torch.allclose(found.mean(0), known.mean(0), atol=0.1)
+    assert torch.allclose(found.std(0), (known.var(0) + 1e-4).sqrt(), rtol=0.1)
+    assert torch.equal(found, samples.fitted_latents(model, train, 4000, 0))
+
+
 def test_sample_verdict_asks_for_half_the_floor():
     def table(depth, picture):
         rows = {"samples": (depth, picture), "other real scenes": (0.0, 0.0)}

@@ -30,6 +30,7 @@ BLUR = 3  # pixels of 64: at this, edges are gone and places are not
 REAL = "real test scenes"
 OTHER_REAL, REAL_BLURRED = "other real scenes", "other real scenes, blurred"
 SAMPLES, RECONSTRUCTIONS = "samples", "reconstructions"
+FITTED = "samples, codes as training pictures'"
 ONE_SCENE, EMPTY = "mean of real scenes", "empty room"
 FLOORS = (ONE_SCENE, EMPTY)
 
@@ -82,12 +83,29 @@ def drawn(model: SurfelModel, scenes: SceneSet, seed: int, labels: Tensor | None
     return shown(depth, scenes.camera, scenes.lights, scenes.albedo)
 
 
+def fitted_latents(model: SurfelModel, train: SceneSet, count: int, seed: int) -> Tensor:
+    """Latents (count, Z) from the Gaussian with the mean and covariance of those of training pictures.
+
+    Where codes do not fill the prior, this is where they are (Ghosh et al. 2020). Not in the paper.
+    """
+    known = encode(model, train)
+    spread = torch.linalg.cholesky(known.mT.cov() + 1e-4 * torch.eye(known.shape[1]))  # codes may be of lower rank
+    noise = torch.randn(count, known.shape[1], generator=torch.Generator().manual_seed(seed))
+    return known.mean(0) + noise @ spread.mT
+
+
 def sampled_views(
-    model: SurfelModel, scenes: SceneSet, azimuths: Sequence[float], elevation: float, seed: int
+    model: SurfelModel,
+    scenes: SceneSet,
+    azimuths: Sequence[float],
+    elevation: float,
+    seed: int,
+    latents: Tensor | None = None,
 ) -> list[Seen]:
     """As many scenes from the prior as there are in a set, each seen from several azimuths, in degrees, under the set's
-    lights: one entry for each azimuth."""
-    latents = torch.randn(len(scenes), model.settings.latent, generator=torch.Generator().manual_seed(seed))
+    lights: one entry for each azimuth. `latents` (N, Z) take the place of the prior's."""
+    if latents is None:
+        latents = torch.randn(len(scenes), model.settings.latent, generator=torch.Generator().manual_seed(seed))
     cameras = [camera_at(azimuth, elevation, len(scenes)) for azimuth in azimuths]
     return [
         shown(decode(model, latents, camera, scenes.labels), camera, scenes.lights, scenes.albedo) for camera in cameras
@@ -103,21 +121,23 @@ def camera_at(azimuth: float, elevation: float, count: int = 1) -> Cameras:
 def sample_table(model: SurfelModel, test: SceneSet, train: SceneSet, seed: int = 0) -> pd.DataFrame:
     """How far sets of scenes are from real test scenes, by `energy_distance` of their reliefs.
 
-    Rows: samples; reconstructions of the test pictures, which the decoder sets a limit to; as many training scenes, and
-    the same blurred; the training scenes' mean relief from everywhere; the empty room. `covered` is the share of
-    pixels that show an object, and its standard deviation over scenes.
+    Rows: samples from the prior, and from `fitted_latents`; reconstructions of the test pictures, which the decoder
+    sets a limit to; as many training scenes, and the same blurred; the training scenes' mean relief from everywhere;
+    the empty room. `covered` is the share of pixels that show an object, and its standard deviation over scenes.
 
     Args:
         train: as many scenes as in `test`.
     """
     real, other = reliefs(truth(test), test), reliefs(truth(train), train)
     again = shown(decode(model, encode(model, test), test.camera, test.labels), test.camera, test.lights, test.albedo)
+    near = decode(model, fitted_latents(model, train, len(test), seed), test.camera, test.labels)
     mean, nothing = (Reliefs(*(change(part).expand_as(part) for part in other)) for change in (_mean, torch.zeros_like))
     sets = {
         OTHER_REAL: other,
         REAL_BLURRED: Reliefs(*(blurred(part) for part in other)),
         RECONSTRUCTIONS: reliefs(again, test),
         SAMPLES: reliefs(drawn(model, test, seed, test.labels), test),
+        FITTED: reliefs(shown(near, test.camera, test.lights, test.albedo), test),
         ONE_SCENE: mean,
         EMPTY: nothing,
     }

@@ -6,9 +6,9 @@ import pandas as pd
 import torch
 from torch import nn
 
+from inverse_graphics.models.layers import trace_layers
 from inverse_graphics.models.mutual_information import StatisticsNetwork
 from inverse_graphics.models.surfels import Critic, Decoder, Encoder, SurfelSettings
-from inverse_graphics.models.layers import trace_layers
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
