@@ -49,7 +49,7 @@ def test_every_figure_of_the_quick_profile_has_its_result(config):
 
 @pytest.mark.parametrize("name", pix2scene.configs("quick"))
 def test_every_surfel_figure_has_its_result(name):
-    result = pix2scene.run(pix2scene.configs("quick")[name])
+    result = find_result(pix2scene.configs("quick")[name])
     assert result.origin == "shipped with the repository"
     assert "changes" not in result.provenance["commit"]
     scenes = result.provenance["data"]
@@ -68,7 +68,7 @@ LARGEST = ("hausdorff_forward", "hausdorff_reverse")  # set by one surfel; on bo
     ("kind", "measures"), [("box_translation", MEANS), ("box_rotation", MEANS), ("shapes", MEANS + LARGEST)]
 )
 def test_reconstructions_are_better_than_every_floor(kind, measures):
-    found = pix2scene.run(pix2scene.configs("quick")[kind]).numbers
+    found = find_result(pix2scene.configs("quick")[kind]).numbers
     assert found["test_scenes"] >= 256
     ours, *floors = (found["methods"][name] for name in ("model", "mean_depth", "plane", "nearest_picture"))
     for measure in measures:
