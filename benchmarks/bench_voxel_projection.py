@@ -7,6 +7,7 @@ import torch
 
 import usual_voxels
 from inverse_graphics.renderers.voxels import project_voxels, rotate_voxels
+from inverse_graphics.training.loop import keep_freed_memory
 from timing import compare, report
 
 
@@ -19,6 +20,7 @@ def forward_backward(project, voxels, azimuth):
 
 
 def main() -> None:
+    keep_freed_memory()  # as training does; without it both sides wait for pages, which says nothing of either
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; gradients to voxels and azimuth")
     generator = torch.Generator().manual_seed(0)
     for batch, size, bar in ((1, 28, None), (16, 28, None), (64, 28, 8.0), (256, 28, None), (16, 64, None)):
