@@ -13,6 +13,7 @@ from torch import Tensor
 from inverse_graphics.geometry.cameras import Cameras
 from inverse_graphics.renderers.shading import Lights
 from inverse_graphics.renderers.surfels import back_project, render_surfels
+from inverse_graphics.training.loop import keep_freed_memory
 from timing import Comparison, compare
 
 CPU_BAR, GPU_BAR = 1.4, 0.05  # ms for each scene
@@ -92,6 +93,7 @@ def sweep(device: str, bar: float) -> None:
 
 
 def main() -> None:
+    keep_freed_memory()  # as training does; without it both sides wait for pages, which says nothing of either
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; three lights, gradient to the depth")
     sweep("cpu", CPU_BAR)
     if torch.cuda.is_available():

@@ -10,9 +10,10 @@ import torch
 
 import usual_voxels
 from inverse_graphics.experiments import digit_geometry
+from inverse_graphics.models import voxels as models
 from inverse_graphics.models.voxels import SIDE, Decoder, VoxelAutoencoder
-from inverse_graphics.training import voxels as training
-from inverse_graphics.training.loop import Runtime, Step, processor_has_bf16_matrix_units
+from inverse_graphics.training.loop import Runtime, Step, keep_freed_memory, processor_has_bf16_matrix_units
+from inverse_graphics.training.voxels import VoxelTrainer
 from timing import compare, report
 
 BATCH = 64
@@ -35,19 +36,20 @@ def stepper(plain: bool):
         model.decoder.to(memory_format=torch.contiguous_format)
     fabric = Runtime(precision="32-true" if plain else "auto", accelerator="cpu").fabric()
     fabric.launch()
-    trainer = training.VoxelTrainer(model, "mu_vae", azimuth="uniform")
+    trainer = VoxelTrainer(model, "mu_vae", azimuth="uniform")
     trainer.setup(fabric)
     images = torch.rand(BATCH, 1, 28, 28)
-    renderer = usual_voxels.project if plain else training.project_voxels
+    renderer = usual_voxels.project if plain else models.project_voxels
 
     def run():
-        with mock.patch.object(training, "project_voxels", renderer):
+        with mock.patch.object(models, "project_voxels", renderer):
             trainer.step(images, Step(0, 0, 1, BATCH, fabric))
 
     return run, fabric
 
 
 def main() -> None:
+    keep_freed_memory()  # as training does
     plain, _ = stepper(plain=True)
     ours, fabric = stepper(plain=False)
     bar = 2.0 if processor_has_bf16_matrix_units() else 1.2
