@@ -5,7 +5,7 @@ import torch
 
 from inverse_graphics import paths
 from inverse_graphics.datasets.scenes import load_scenes, sweep, view_from
-from inverse_graphics.experiments import pix2scene
+from inverse_graphics.experiments import pix2scene, running
 from inverse_graphics.experiments.pix2scene import TURNS, Pix2SceneConfig, config_for, configs, load_model, run
 from inverse_graphics.models.surfels import SurfelSettings
 from inverse_graphics.results import content_hash
@@ -86,7 +86,7 @@ def test_a_perfect_answer_has_no_error_from_any_side(monkeypatch):
 
 def test_the_same_config_gives_the_same_numbers_and_is_found_again(result, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(pix2scene, "fit", None)  # training would fail
+        patch.setattr(running, "fit", None)  # training would fail
         assert run(config_for("shapes", "smoke"), runtime=RUNTIME).numbers == result.numbers
     kept = result.folder.with_name("elsewhere")
     result.folder.rename(kept)

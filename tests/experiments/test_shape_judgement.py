@@ -112,7 +112,7 @@ def test_one_view_trains_on_one_picture_of_each_object(monkeypatch):
         seen["count"] = len(images)
         raise InterruptedError
 
-    monkeypatch.setattr("inverse_graphics.experiments.voxel_autoencoder.fit", fit)
+    monkeypatch.setattr("inverse_graphics.experiments.running.fit", fit)
     for config, count in ((TINY, 8), (replace(TINY, one_view=False), 96)):
         with pytest.raises(InterruptedError):
             run(config, runtime=RUNTIME)

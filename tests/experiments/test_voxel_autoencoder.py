@@ -62,7 +62,7 @@ def test_shapes_are_judged_as_the_model_was_trained():
 def test_a_finished_run_is_loaded_and_the_same_config_gives_the_same_numbers(monkeypatch):
     first = run(TINY, runtime=RUNTIME)
     with monkeypatch.context() as patch:
-        patch.setattr("inverse_graphics.experiments.voxel_autoencoder.fit", None)  # training would fail
+        patch.setattr("inverse_graphics.experiments.running.fit", None)  # training would fail
         assert run(TINY, runtime=RUNTIME, retrain=True).numbers == first.numbers
     first.folder.rename(first.folder.with_name("elsewhere"))
     again = run(TINY, runtime=RUNTIME)
@@ -99,7 +99,7 @@ def test_a_result_shipped_for_the_stand_in_is_used_before_anything_is_trained(mo
     asked = replace(TINY, dataset="mnist+fashion_mnist")
     monkeypatch.setattr("inverse_graphics.experiments.voxel_autoencoder.available", lambda *names: True)
     assert run(asked, runtime=RUNTIME).config["dataset"] == "digits+garments"
-    monkeypatch.setattr("inverse_graphics.experiments.voxel_autoencoder._train", lambda config, runtime: config)
+    monkeypatch.setattr("inverse_graphics.experiments.voxel_autoencoder.train", lambda config, runtime, prepare: config)
     assert run(asked, runtime=RUNTIME, retrain=True) == asked
 
 

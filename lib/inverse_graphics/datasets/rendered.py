@@ -11,7 +11,6 @@ stale is not found, and one that is damaged is made again.
 import functools
 import hashlib
 import math
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +19,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import trimesh
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
 from inverse_graphics import paths
 from inverse_graphics.checks import require_choice
+from inverse_graphics.datasets.block_cache import load_block, save_block
 from inverse_graphics.datasets.images import DatasetError, GroundTruth
-from inverse_graphics.files import atomic_write
 from inverse_graphics.renderers import mesh_views
 
 VERSION = 1  # raise it when the same shapes shall give other pictures: every cache file is then made again
@@ -100,7 +97,8 @@ def render(blocks: Sequence[Block]) -> list[Views]:
 
     A block is cached as soon as it is done, in one step, so an interrupted run is taken up at the block it was in.
     """
-    cached = [_load(block) for block in blocks]
+    found = [load_block(cache_file(block), Views._fields) for block in blocks]
+    cached = [None if tensors is None else Views(**tensors) for tensors in found]
     work = sum(block.size for block, views in zip(blocks, cached, strict=True) if views is None)
     with tqdm(total=work, desc="Rendering", unit="object", disable=not work) as bar:
         return [views or _make(block, bar) for block, views in zip(blocks, cached, strict=True)]
@@ -220,32 +218,5 @@ def _make(block: Block, bar: tqdm) -> Views:
         raise DatasetError(f"{block.name}: expected {block.size} objects, got {len(usable)}")
     cells = np.packbits(grids.reshape(block.size, -1), axis=1)
     views = Views(*map(torch.from_numpy, (usable, shaded, silhouette, cells)))
-    try:
-        with atomic_write(cache_file(block)) as temporary:
-            save_file(views._asdict(), temporary, metadata={"sha256": _digest(views)})
-    except (OSError, SafetensorError) as error:  # a full or read-only disk costs time later, not the pictures now
-        tqdm.write(f"{block.name}: not cached ({error})", file=sys.stderr)
+    save_block(cache_file(block), views._asdict())
     return views
-
-
-def _load(block: Block) -> Views | None:
-    """The cached block; None if it is missing or damaged."""
-    if not (file := cache_file(block)).is_file():
-        return None
-    try:
-        with safe_open(file, "pt") as tensors:
-            views = Views(*(tensors.get_tensor(field) for field in Views._fields))
-            intact = tensors.metadata()["sha256"] == _digest(views)
-    except (OSError, SafetensorError, KeyError, TypeError):
-        intact = False
-    if not intact:
-        file.unlink(missing_ok=True)
-    return views if intact else None
-
-
-def _digest(views: Views) -> str:
-    digest = hashlib.sha256()
-    for field in views:
-        digest.update(repr((field.dtype, tuple(field.shape))).encode())
-        digest.update(field.contiguous().numpy())
-    return digest.hexdigest()

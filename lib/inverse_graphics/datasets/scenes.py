@@ -16,7 +16,6 @@ they depend on.
 
 import hashlib
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,8 +24,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.random import Generator
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.nn import functional as F
@@ -35,9 +32,9 @@ from tqdm import tqdm
 from inverse_graphics import paths
 from inverse_graphics.checks import require_choice
 from inverse_graphics.datasets import objects, scene_objects
+from inverse_graphics.datasets.block_cache import code_hash, load_block, save_block
 from inverse_graphics.datasets.images import fingerprint
 from inverse_graphics.datasets.scene_objects import FURNITURE, HOUSEHOLD, SHAPES, Family, Shape, family
-from inverse_graphics.files import atomic_write
 from inverse_graphics.geometry import cameras
 from inverse_graphics.geometry.cameras import Cameras
 from inverse_graphics.renderers import shading
@@ -46,10 +43,12 @@ from inverse_graphics.renderers.shading import Lights, shade
 VERSION = 1  # raise it when the same code shall give other pictures, as after an update of embree
 SPLITS = ("train", "test")
 LIGHTS = ("fixed", "random")
+CODE = (__file__, scene_objects.__file__, objects.__file__, cameras.__file__, shading.__file__)  # pictures depend on
 BLOCK = 64  # scenes cached together. Raising it makes fewer files, and small sets slower
 SIDES = (4, 512)  # pixels, smallest and largest `size`
 MOST_BYTES = 4 << 30  # of one set: beyond, a laptop starts to swap
 
+PARTS = ("images", "depth", "normals", "labels")  # of a block in the cache
 # Depths in the cache: 16 bits, exact to 2e-5. A float16 would be off by 5e-4, which turns a normal by degrees.
 NEAR, FAR, LEVELS = 0.5, 2.5, 65535
 
@@ -406,7 +405,7 @@ class _Maker:
         self._seed = (2018, list(KINDS).index(kind), SPLITS.index(split), seed)
         self._random_lights = lights == "random"
         self._name = f"scenes-{kind}-{split}"
-        self._key = (VERSION, *self._seed, lights, _code(), *(one.key for one in self._families))
+        self._key = (VERSION, *self._seed, lights, code_hash(*CODE), *(one.key for one in self._families))
         self.class_names = tuple(one.name for one in self._families)
         told = [one.source for one in self._families if one.source]
         self.source = "; ".join((f"scenes of kind {kind} composed by this project, {split} split", *told))
@@ -445,12 +444,12 @@ class _Maker:
     def blocks(self, indices: Sequence[int], size: int) -> list[dict[str, Tensor]]:
         """Rendered blocks, in 8 and 16 bits; each is cached as soon as it is done, in one step."""
         files = {index: self._file(index, size) for index in indices}
-        cached = {index: _load(file) for index, file in files.items()}
+        cached = {index: load_block(file, PARTS) for index, file in files.items()}
         missing = [index for index, block in cached.items() if block is None]
         with tqdm(total=len(missing) * BLOCK, desc="Scenes", unit="scene", disable=not missing) as bar:
             for index in missing:
                 cached[index] = self._make(index, size)
-                _save(files[index], cached[index])
+                save_block(files[index], cached[index])
                 bar.update(BLOCK)
         return [cached[index] for index in indices]
 
@@ -534,43 +533,6 @@ def _on_patch(rng: Generator, azimuths: tuple[float, float], elevations: tuple[f
     """Azimuth and elevation in radians of a uniform point on a patch of the sphere, given in degrees."""
     azimuth = rng.uniform(*np.radians(azimuths))
     return azimuth, np.arcsin(rng.uniform(*np.sin(np.radians(elevations))))
-
-
-def _code() -> str:
-    """A hash of the code that pictures depend on."""
-    files = (__file__, scene_objects.__file__, objects.__file__, cameras.__file__, shading.__file__)
-    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()
-
-
-def _save(file: Path, block: dict[str, Tensor]) -> None:
-    try:
-        with atomic_write(file) as temporary:
-            save_file(block, temporary, metadata={"sha256": _digest(block)})
-    except (OSError, SafetensorError) as error:  # a full or read-only disk costs time later, not the pictures now
-        tqdm.write(f"{file.stem}: not cached ({error})", file=sys.stderr)
-
-
-def _load(file: Path) -> dict[str, Tensor] | None:
-    """The cached block; None if it is missing or damaged."""
-    if not file.is_file():
-        return None
-    try:
-        with safe_open(file, "pt") as tensors:
-            block = {name: tensors.get_tensor(name) for name in ("images", "depth", "normals", "labels")}
-            intact = tensors.metadata()["sha256"] == _digest(block)
-    except (OSError, SafetensorError, KeyError, TypeError):
-        intact = False
-    if not intact:
-        file.unlink(missing_ok=True)
-    return block if intact else None
-
-
-def _digest(block: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in block.items():
-        digest.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
-        digest.update(tensor.contiguous().numpy())
-    return digest.hexdigest()
 
 
 def _require_whole(name: str, value: object, least: int, most: int | None) -> None:

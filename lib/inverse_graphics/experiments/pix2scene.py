@@ -15,26 +15,17 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
-from filelock import FileLock
 from torch import Tensor
 
-from inverse_graphics import paths
 from inverse_graphics.checks import require_choice
 from inverse_graphics.datasets.scenes import KINDS, SceneSet, load_scenes, sweep, view_from
+from inverse_graphics.experiments.running import Outcome, Plan, initialised, load_rounded, rounded, train
 from inverse_graphics.geometry.cameras import Cameras
 from inverse_graphics.metrics.hausdorff import depth_errors, hausdorff, normal_angles
 from inverse_graphics.models.surfels import Critic, LightEstimator, SurfelModel, SurfelSettings, camera_code
 from inverse_graphics.renderers.surfels import back_project, normals_from_depth
-from inverse_graphics.results import (
-    Result,
-    code_commit,
-    config_from_fields,
-    find_result,
-    library_versions,
-    result_name,
-    save_result,
-)
-from inverse_graphics.training.loop import Runtime, fit
+from inverse_graphics.results import Result, config_from_fields, find_result
+from inverse_graphics.training.loop import Runtime
 from inverse_graphics.training.surfels import Optics, SurfelBatch, SurfelObjective, SurfelTrainer
 
 TURNS = (0, 5, 35, 55, 80)  # degrees, Table 2 and the input view
@@ -213,14 +204,16 @@ def run(config: Pix2SceneConfig, *, runtime: Runtime | None = None, retrain: boo
     Raises:
         TrainingDiverged, CheckpointError, ResultError, DatasetError: see there.
     """
-    return find_result(config, shipped=not retrain) or _train(config, runtime or Runtime())
+    return find_result(config, shipped=not retrain) or train(
+        config, runtime or Runtime(), lambda fabric: _prepare(config)
+    )
 
 
 def load_model(result: Result) -> SurfelModel:
     """The trained model of a result: float32, evaluation mode, no gradients for its weights."""
     config = config_from_fields(Pix2SceneConfig, result.config)
     model = _empty_model(config, result.numbers["camera_distance"], result.numbers["lights"])
-    _load(model, result.weights())
+    load_rounded(model, result.weights())
     return model.eval().requires_grad_(False)
 
 
@@ -230,54 +223,20 @@ def held_out_scenes(result: Result, count: int | None = None) -> SceneSet:
     return _load_split(config, "test", config.test_scenes if count is None else count)
 
 
-def _train(config: Pix2SceneConfig, runtime: Runtime) -> Result:
-    fabric = runtime.fabric()
-    fabric.launch()
-    locks = paths.RUNS / ".locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(locks / f"{result_name(config)}.lock")  # two runs of one config at once: the second waits
-    if fabric.is_global_zero:
-        lock.acquire()
-    try:
-        fabric.barrier()
-        if found := find_result(config, shipped=False):
-            return found
-        train = _load_split(config, "train", config.train_scenes)
-        test = _load_split(config, "test", config.test_scenes)
-        distance = _camera_distance(train)
-        model, trainer = _make_trainer(config, train, distance)
-        checkpoint = paths.RUNS / result_name(config) / "checkpoint.safetensors"
-        history, seconds = fit(
-            trainer,
-            _rows(train, config.supervised),
-            steps=config.steps,
-            batch_size=config.batch_size * max(1, trainer.critic_steps),
-            seed=config.seed,
-            checkpoint=checkpoint,
-            runtime=runtime,
-            fabric=fabric,
-            label=config.name,
-        )
-        if fabric.is_global_zero:
-            weights = _rounded(model)
-            numbers, arrays = judge(config, model, train, test)
-            numbers |= {"camera_distance": distance, "lights": train.lights.positions.shape[1]}
-            provenance = {
-                "data": [train.provenance(), test.provenance()],
-                "seed": config.seed,
-                "versions": library_versions(),
-                "commit": code_commit(),
-                "device": str(fabric.device.type),
-                "processes": fabric.world_size,
-                "precision": fabric._precision.precision,
-                "seconds": round(seconds, 1),
-            }
-            save_result(config, numbers=numbers, provenance=provenance, history=history, weights=weights, arrays=arrays)
-            checkpoint.unlink(missing_ok=True)
-        fabric.barrier()
-        return find_result(config, shipped=False)
-    finally:
-        lock.release()
+def _prepare(config: Pix2SceneConfig) -> Plan:
+    train = _load_split(config, "train", config.train_scenes)
+    test = _load_split(config, "test", config.test_scenes)
+    distance = _camera_distance(train)
+    model, trainer = _make_trainer(config, train, distance)
+
+    def judge_stored() -> Outcome:
+        weights = rounded(model)
+        numbers, arrays = judge(config, model, train, test)
+        numbers |= {"camera_distance": distance, "lights": train.lights.positions.shape[1]}
+        return Outcome(weights, numbers, arrays)
+
+    rows, data = _rows(train, config.supervised), [train.provenance(), test.provenance()]
+    return Plan(trainer, rows, config.steps, config.batch_size * max(1, trainer.critic_steps), data, judge_stored)
 
 
 def _load_split(config: Pix2SceneConfig, split: str, count: int) -> SceneSet:
@@ -294,10 +253,12 @@ def _rows(scenes: SceneSet, supervised: bool) -> tuple[Tensor, ...]:
 
 def _make_trainer(config: Pix2SceneConfig, train: SceneSet, distance: float) -> tuple[SurfelModel, SurfelTrainer]:
     lights = train.lights
-    with torch.random.fork_rng(devices=[]):  # initial weights come from torch's global generator: borrow it
-        torch.manual_seed(config.seed)
+
+    def make() -> tuple[SurfelModel, Critic | None]:
         model = _empty_model(config, distance, lights.positions.shape[1])
-        critic = Critic(model.settings) if config.adversarial else None
+        return model, Critic(model.settings) if config.adversarial else None
+
+    model, critic = initialised(make, config.seed)
     trainer = SurfelTrainer(
         model,
         critic,
@@ -320,18 +281,6 @@ def _empty_model(config: Pix2SceneConfig, distance: float, lights: int) -> Surfe
 def _camera_distance(scenes: SceneSet) -> float:
     """Mean distance of the cameras from what they look at, to three decimals: where untrained depth starts."""
     return round((scenes.camera.position - scenes.camera.target).norm(dim=1).mean().item(), 3)
-
-
-def _rounded(model: SurfelModel) -> dict[str, Tensor]:
-    """The weights as they will be stored, in half precision, also put back into the model: judge what is kept."""
-    weights = {k: v.half() if v.is_floating_point() else v for k, v in model.cpu().state_dict().items()}
-    _load(model, weights)
-    model.eval()
-    return weights
-
-
-def _load(model: SurfelModel, weights: dict[str, Tensor]) -> None:
-    model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
 
 
 # Numbers

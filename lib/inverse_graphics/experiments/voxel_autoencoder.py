@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
-from filelock import FileLock
+from lightning_fabric import Fabric
 from torch import Tensor
 
-from inverse_graphics import paths
 from inverse_graphics.checks import require_choice
 from inverse_graphics.datasets import ImageSet, available, component_of, load, stand_in_for, with_stand_ins
 from inverse_graphics.datasets.mixtures import parts
+from inverse_graphics.experiments.running import Outcome, Plan, initialised, load_rounded, rounded, train
 from inverse_graphics.experiments.shape_judgement import judge_shapes
 from inverse_graphics.metrics import sparsity
 from inverse_graphics.models.azimuths import AzimuthHypotheses, AzimuthLatent, front_azimuth, likely_azimuth
@@ -30,18 +30,9 @@ from inverse_graphics.models.voxels import (
 )
 from inverse_graphics.objectives.aae import LAMBDA
 from inverse_graphics.renderers.voxels import rotate_voxels
-from inverse_graphics.results import (
-    Result,
-    code_commit,
-    config_from_fields,
-    find_result,
-    is_shipped,
-    library_versions,
-    result_name,
-    save_result,
-)
+from inverse_graphics.results import Result, config_from_fields, find_result, is_shipped
 from inverse_graphics.training.hypotheses import fit_mean_shape
-from inverse_graphics.training.loop import Runtime, fit, generator_for
+from inverse_graphics.training.loop import Runtime, generator_for
 from inverse_graphics.training.voxels import Film, VoxelTrainer
 
 THRESHOLDS = (0.05, 0.5)  # the authors display voxels above 0.05; 0.5 is the usual boundary of an occupancy
@@ -142,13 +133,14 @@ def run(config: VoxelAutoencoderConfig, *, runtime: Runtime | None = None, retra
         print(f"{config.dataset} is not on this machine: training on the stand-in {stand_in} instead")
         config = replace(config, dataset=stand_in)
         found = find_result(config, shipped=not retrain)
-    return found or _train(config, runtime or Runtime())
+    runtime = runtime or Runtime()
+    return found or train(config, runtime, lambda fabric: _prepare(config, runtime, fabric))
 
 
 def load_autoencoder(result: Result) -> VoxelAutoencoder:
     """The trained model of a result: float32, evaluation mode, no gradients for its weights; its shapes face front."""
     model = VoxelAutoencoder(config_from_fields(VoxelAutoencoderConfig, result.config).settings())
-    _load(model, {name: value for name, value in result.weights().items() if not name.startswith(SOURCE)})
+    load_rounded(model, {name: value for name, value in result.weights().items() if not name.startswith(SOURCE)})
     model.front = front_azimuth(load_azimuth_source(result))
     return model.eval().requires_grad_(False)
 
@@ -198,64 +190,29 @@ def examples(result: Result, label: int) -> list[Example]:
     ]
 
 
-def _train(config: VoxelAutoencoderConfig, runtime: Runtime) -> Result:
-    fabric = runtime.fabric()
-    fabric.launch()
-    locks = paths.RUNS / ".locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(locks / f"{result_name(config)}.lock")  # two runs of one config at once: the second waits
-    if fabric.is_global_zero:
-        lock.acquire()
-    try:
-        fabric.barrier()
-        if found := find_result(config, shipped=False):
-            return found
-        train = _load_split(config, "train", config.train_images)
-        test = _load_split(config, "test", config.test_images)
-        trained_on = _chosen_views(config, train)
-        model, source, trainer = _make_trainer(config, test)
-        if isinstance(source, AzimuthHypotheses):
-            drawn = generator_for(config.seed, 3)
-            show = runtime.progress and fabric.is_global_zero
-            fit_mean_shape(trained_on.images, source, generator=drawn, symmetric=config.symmetric, progress=show)
-        checkpoint = paths.RUNS / result_name(config) / "checkpoint.safetensors"
-        history, seconds = fit(
-            trainer,
-            trained_on.images,
-            steps=config.steps,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            checkpoint=checkpoint,
-            runtime=runtime,
-            fabric=fabric,
-            label=config.name,
-        )
-        if fabric.is_global_zero:
-            weights = _rounded(model) | _source_weights(source)
-            if source is not None:
-                source.cpu().eval()
-            model.front = front_azimuth(source)
-            numbers, arrays = judge_autoencoder(model, train, test, config.seed, trainer.deterministic, source)
-            more, tensors = judge_shapes(config, model, source, trained_on, test)
-            numbers, arrays = numbers | more, arrays | tensors
-            if trainer.film is not None:
-                arrays |= {"film": trainer.film.voxels.cpu(), "film_steps": torch.tensor(trainer.film.times) + 1}
-            provenance = {
-                "data": [trained_on.provenance(), test.provenance()],
-                "seed": config.seed,
-                "versions": library_versions(),
-                "commit": code_commit(),
-                "device": str(fabric.device.type),
-                "processes": fabric.world_size,
-                "precision": fabric._precision.precision,
-                "seconds": round(seconds, 1),
-            }
-            save_result(config, numbers=numbers, provenance=provenance, history=history, weights=weights, arrays=arrays)
-            checkpoint.unlink(missing_ok=True)
-        fabric.barrier()
-        return find_result(config, shipped=False)
-    finally:
-        lock.release()
+def _prepare(config: VoxelAutoencoderConfig, runtime: Runtime, fabric: Fabric) -> Plan:
+    train = _load_split(config, "train", config.train_images)
+    test = _load_split(config, "test", config.test_images)
+    trained_on = _chosen_views(config, train)
+    model, source, trainer = _make_trainer(config, test)
+    if isinstance(source, AzimuthHypotheses):
+        drawn = generator_for(config.seed, 3)
+        show = runtime.progress and fabric.is_global_zero
+        fit_mean_shape(trained_on.images, source, generator=drawn, symmetric=config.symmetric, progress=show)
+
+    def judge() -> Outcome:
+        weights = rounded(model) | _source_weights(source)
+        if source is not None:
+            source.cpu().eval()
+        model.front = front_azimuth(source)
+        numbers, arrays = judge_autoencoder(model, train, test, config.seed, trainer.deterministic, source)
+        more, tensors = judge_shapes(config, model, source, trained_on, test)
+        if trainer.film is not None:
+            tensors |= {"film": trainer.film.voxels.cpu(), "film_steps": torch.tensor(trainer.film.times) + 1}
+        return Outcome(weights, numbers | more, arrays | tensors)
+
+    data = [trained_on.provenance(), test.provenance()]
+    return Plan(trainer, trained_on.images, config.steps, config.batch_size, data, judge)
 
 
 def _load_split(config: VoxelAutoencoderConfig, split: str, count: int) -> ImageSet:
@@ -278,13 +235,15 @@ def _make_trainer(
     config: VoxelAutoencoderConfig, test: ImageSet
 ) -> tuple[VoxelAutoencoder, AzimuthLatent | AzimuthHypotheses | None, VoxelTrainer]:
     adversarial, encoded = config.objective == "aae", config.azimuth == "encoded"
-    with torch.random.fork_rng(devices=[]):  # initial weights come from torch's global generator: borrow it
-        torch.manual_seed(config.seed)
+
+    def make() -> tuple:
         model = VoxelAutoencoder(config.settings())
         width = model.settings.discriminator_width
         judge = LatentDiscriminator(model.settings.latent, width)
         azimuth_judge = LatentDiscriminator(1, width) if encoded else None
-        source = azimuth_source(config)
+        return model, judge, azimuth_judge, azimuth_source(config)
+
+    model, judge, azimuth_judge, source = initialised(make, config.seed)
     trainer = VoxelTrainer(
         model,
         config.objective,
@@ -320,18 +279,6 @@ def azimuth_source(config: VoxelAutoencoderConfig) -> AzimuthLatent | AzimuthHyp
 
 def _source_weights(source: torch.nn.Module | None) -> dict[str, Tensor]:
     return {f"{SOURCE}{name}": value.cpu() for name, value in source.state_dict().items()} if source else {}
-
-
-def _rounded(model: VoxelAutoencoder) -> dict[str, Tensor]:
-    """The weights as they will be stored, in half precision, also put back into the model: judge what is kept."""
-    weights = {k: v.half() if v.is_floating_point() else v for k, v in model.cpu().state_dict().items()}
-    _load(model, weights)
-    model.eval()
-    return weights
-
-
-def _load(model: VoxelAutoencoder, weights: dict[str, Tensor]) -> None:
-    model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
 
 
 @torch.no_grad()
