@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -146,3 +148,9 @@ def test_show_is_static_where_nobody_can_move_a_slider(explorer, monkeypatch):
 def test_bad_examples_are_refused(examples, message):
     with pytest.raises(ValueError, match=message):
         voxel_explorer(decode, examples)
+
+
+def test_the_module_loads_without_what_only_a_live_notebook_needs():
+    """plotly's widgets take seconds to import, in every notebook that `make figures` runs."""
+    code = "import sys, inverse_graphics.widgets; sys.exit('plotly.basewidget' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

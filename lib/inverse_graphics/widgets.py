@@ -94,7 +94,7 @@ class VoxelExplorer:
         self._redecode()
 
     @functools.cached_property
-    def surface(self) -> go.FigureWidget:
+    def surface(self) -> "go.FigureWidget":  # quoted: naming it would import it
         view = {"azimuth": self.azimuth.value, "elevation": self.elevation.value}
         return go.FigureWidget(voxel_figure(self._voxels, self.threshold.value, **view))
 
