@@ -88,7 +88,7 @@ def test_objects_occur_again_where_there_are_not_enough(monkeypatch):
     assert not torch.equal(questions.draws[:50], questions.draws[100:])
 
 
-def test_pictures_come_in_parts_or_whole(questions):
+def test_pictures_come_in_parts_or_whole(questions, data_folder, monkeypatch):
     whole = questions.all_pictures()
     assert whole.shape == (150, 4, 3, 16, 16) and whole.dtype == torch.uint8
     parts = torch.cat(list(questions.batches(64)))
@@ -96,6 +96,10 @@ def test_pictures_come_in_parts_or_whole(questions):
     chosen = questions.pictures(torch.tensor([5, 149]))
     assert torch.allclose(chosen, parts[[5, 149]], atol=1e-5)
     assert 0.02 < parts.mean() < 0.3 and parts.max() <= 1
+    monkeypatch.setattr(type(questions), "pictures", None)  # rendering would fail
+    assert torch.equal(questions.all_pictures(), whole)
+    with pytest.raises(TypeError):
+        dataclasses.replace(questions, look=RANDOMISED).all_pictures()
 
 
 def test_pictures_that_do_not_fit_are_refused(questions):

@@ -21,6 +21,7 @@ everything else as it was.
 """
 
 import dataclasses
+import hashlib
 import io
 import math
 import re
@@ -35,8 +36,12 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
+from tqdm import tqdm
 
+from inverse_graphics import paths
 from inverse_graphics.checks import require_choice
+from inverse_graphics.datasets import polycubes as objects_of_questions
+from inverse_graphics.datasets.block_cache import code_hash, load_block, save_block
 from inverse_graphics.datasets.faces import FORMATS, MOST_PIXELS, UNUSABLE
 from inverse_graphics.datasets.images import DatasetError
 from inverse_graphics.datasets.polycubes import (
@@ -48,15 +53,18 @@ from inverse_graphics.datasets.polycubes import (
     split_numbers,
     stream,
 )
+from inverse_graphics.renderers import polycubes, shading
 from inverse_graphics.renderers.polycubes import BACKGROUND, Views, render_polycubes
 from inverse_graphics.renderers.shading import Lights
 
+CODE = (__file__, objects_of_questions.__file__, polycubes.__file__, shading.__file__)  # pictures depend on
 MODES = ("paper", "hard")
 ANSWERS = 3
 BLOCK = 100  # questions drawn together; in `paper` mode, wrong answers come from other references of the block
 EDITS = 12  # of a reference that are looked at. Raising it loses fewer references and costs time
 MOST_OBJECTS = 10_000  # different references of a set; beyond, they occur again, in other pictures
 SIDES = (8, 512)  # pixels, smallest and largest `size`
+CACHED = 1000  # questions to a file of the cache
 MOST_BYTES = 4 << 30  # of all pictures of a set in 8 bits: beyond, a laptop starts to swap
 FEWEST = 8  # pixels along a side of a picture in a folder
 
@@ -195,7 +203,7 @@ class Questions:
             yield self.pictures(slice(start, start + count))
 
     def all_pictures(self) -> Tensor:
-        """All pictures in 8 bits, (N, 4, 3, S, S) uint8.
+        """All pictures in 8 bits, (N, 4, 3, S, S) uint8, kept in `data/cache/`; shows a progress bar if rendered.
 
         Raises:
             ValueError: they would not fit into memory.
@@ -205,10 +213,25 @@ class Questions:
                 f"size: {len(self):,} questions of {self.size}×{self.size} pixels take {needed / 2**30:.1f} GiB of at "
                 f"most {MOST_BYTES / 2**30:g} GiB; use `batches`, or a smaller size"
             )
-        whole = torch.empty(len(self), 1 + ANSWERS, 3, self.size, self.size, dtype=torch.uint8)
-        for start, part in zip(range(0, len(self), 100), self.batches(100), strict=True):
-            whole[start : start + len(part)] = part.mul_(255).round_().to(torch.uint8)
-        return whole
+        starts = range(0, len(self), CACHED)
+        files = [self._file(start) for start in starts]
+        blocks = [load_block(file, ("pictures",)) for file in files]
+        missing = [number for number, block in enumerate(blocks) if block is None]
+        with tqdm(total=len(missing) * CACHED, desc="Questions", unit="question", disable=not missing) as bar:
+            for number in missing:
+                made = []
+                for first in range(starts[number], min(starts[number] + CACHED, len(self)), 100):
+                    part = self.pictures(slice(first, min(first + 100, starts[number] + CACHED)))
+                    made.append(part.mul_(255).round_().to(torch.uint8))
+                    bar.update(len(part))
+                blocks[number] = {"pictures": torch.cat(made)}
+                save_block(files[number], blocks[number])
+        return torch.cat([block["pictures"] for block in blocks])
+
+    def _file(self, start: int) -> Path:
+        made_of = (self.mode, self.split, self.seed, self.size, self.look, start, min(CACHED, len(self) - start))
+        key = hashlib.sha256(repr((code_hash(*CODE), made_of)).encode()).hexdigest()
+        return paths.DATA / "cache" / f"iqtt-{self.mode}-{self.split}-{self.size}-{start:06d}-{key[:16]}.safetensors"
 
     def provenance(self) -> dict[str, object]:
         """What a result records of its data."""

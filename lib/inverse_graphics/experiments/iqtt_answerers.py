@@ -1,0 +1,166 @@
+"""Train and judge a network that answers 3D-IQTT questions: with no label, or with some.
+
+    result = run(config_for("quick"))        # finished result if there is one, else trained, resumed if it was killed
+    model = load_model(result)
+    scores = model.scores(pictures)          # (N, 4, 3, H, W) → (N, 3)
+
+Not from the paper: the method is `objectives.multiple_instance`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inverse_graphics.checks import require_choice
+from inverse_graphics.datasets.iqtt import MODES, PUBLISHED, RANDOMISED, Questions, make_questions
+from inverse_graphics.experiments.running import Outcome, Plan, initialised, load_rounded, rounded, train
+from inverse_graphics.metrics.iqtt import accuracy
+from inverse_graphics.models.iqtt import Answerer, AnswererSettings
+from inverse_graphics.results import Result, config_from_fields, find_result
+from inverse_graphics.training.iqtt import AnswererObjective, AnswererTrainer
+from inverse_graphics.training.loop import Runtime
+
+LOOKS = {"published": PUBLISHED, "randomised": RANDOMISED}
+PROFILES = ("smoke", "quick", "paper")
+KNOWN_SHARE = 0.25  # of what is trained on, at least, where some answers are known: they are shown again and again
+
+
+@dataclass(frozen=True)
+class AnswererConfig:
+    """Everything that a trained answerer depends on, but the machine.
+
+    Fields:
+        mode, look: of the questions trained on; `look` is a key of `LOOKS`.
+        questions: how many.
+        labels: how many of them have a known answer, the first ones.
+        test_questions: how many are judged in each mode; their objects occur in no question trained on.
+        size, channels, blocks, latent, numbers: see `AnswererSettings`.
+        mirror_images, self_training: see `AnswererObjective`.
+        steps, batch_size: iterations, and questions in each.
+        learning_rate, weight_decay: see `AnswererTrainer`.
+        seed: of initial weights and order of questions. The questions are those of seed 0 for any.
+    """
+
+    mode: str = "paper"
+    look: str = "published"
+    questions: int = 40_000
+    labels: int = 0
+    test_questions: int = 5_000
+    size: int = 40
+    channels: tuple[int, ...] = (24, 48, 96)
+    blocks: tuple[int, ...] = (1, 2, 2)
+    latent: str = "points"
+    numbers: int = 192
+    mirror_images: bool = True
+    self_training: float = 0.0
+    steps: int = 2_500
+    batch_size: int = 96
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_choice("mode", self.mode, MODES)
+        require_choice("look", self.look, LOOKS)
+        if not 0 <= self.labels <= self.questions:
+            raise ValueError(f"labels: expected 0 to {self.questions} (the questions), got {self.labels}")
+
+    @property
+    def name(self) -> str:
+        words = ["iqtt", self.latent, self.mode, *(["randomised"] if self.look == "randomised" else [])]
+        return "-".join([*words, f"{self.labels}_labels"])
+
+    def settings(self) -> AnswererSettings:
+        return AnswererSettings(self.size, self.channels, self.blocks, self.latent, self.numbers)
+
+
+SMOKE = {
+    "questions": 40,
+    "test_questions": 20,
+    "size": 16,
+    "channels": (4, 8),
+    "blocks": (1, 1),
+    "numbers": 12,
+    "steps": 4,
+    "batch_size": 8,
+}
+PAPER = {
+    "questions": 100_000,
+    "size": 64,
+    "channels": (64, 128, 256, 512),
+    "blocks": (2, 2, 2, 2),
+    "numbers": 384,
+    "steps": 60_000,
+    "batch_size": 256,
+    "learning_rate": 1e-3,
+}
+SETTINGS: dict[str, dict[str, Any]] = {"smoke": SMOKE, "quick": {}, "paper": PAPER}
+
+
+def config_for(profile: str, **changes: Any) -> AnswererConfig:
+    """The settings of a profile, with changes by field name."""
+    return AnswererConfig(**SETTINGS[require_choice("profile", profile, PROFILES)] | changes)
+
+
+def run(config: AnswererConfig, *, runtime: Runtime | None = None, retrain: bool = False) -> Result:
+    """The result of a config: found if it is finished, else trained.
+
+    Args:
+        retrain: do not count results that came with the repository. Finished results of this machine still count.
+
+    Raises:
+        TrainingDiverged, CheckpointError, ResultError: see there.
+    """
+    found = find_result(config, shipped=not retrain)
+    return found or train(config, runtime or Runtime(), lambda fabric: _prepare(config))
+
+
+def load_model(result: Result) -> Answerer:
+    """The trained model of a result: float32, evaluation mode, no gradients for its weights."""
+    model = Answerer(config_from_fields(AnswererConfig, result.config).settings())
+    load_rounded(model, result.weights())
+    return model.eval().requires_grad_(False)
+
+
+def _prepare(config: AnswererConfig) -> Plan:
+    look = LOOKS[config.look]
+    known = make_questions(config.mode, config.questions, size=config.size, look=look)
+    model = initialised(lambda: Answerer(config.settings()), config.seed)
+    trainer = AnswererTrainer(
+        model,
+        known.all_pictures(),
+        AnswererObjective(config.mirror_images, config.self_training),
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+    )
+    tests = [make_questions(mode, config.test_questions, split="test", size=config.size, look=look) for mode in MODES]
+
+    def judge_stored() -> Outcome:
+        weights = rounded(model)
+        numbers = {"accuracy": {test.mode: judge(model, test) for test in tests}}
+        return Outcome(weights, numbers, {})
+
+    data = [known.provenance() | {"labels": config.labels}, *(test.provenance() for test in tests)]
+    return Plan(trainer, _rows(known.answers, config.labels), config.steps, config.batch_size, data, judge_stored)
+
+
+def _rows(answers: Tensor, labels: int) -> tuple[Tensor, Tensor]:
+    """Numbers of questions and what is known of their answers, −1 where nothing; labelled ones as often as it takes."""
+    numbers = torch.arange(len(answers))
+    told = torch.where(numbers < labels, answers, -1)
+    if not labels or labels >= KNOWN_SHARE * len(answers):
+        return numbers, told
+    times = round(KNOWN_SHARE / (1 - KNOWN_SHARE) * (len(answers) - labels) / labels)
+    again = torch.arange(labels).repeat(times - 1)
+    return torch.cat((numbers, again)), torch.cat((told, answers[again]))
+
+
+def judge(model: Answerer, questions: Questions) -> dict[str, float]:
+    """Accuracy of a model on questions: `share` answered right, its standard `error`, and `count`."""
+    model.eval()
+    device = next(model.parameters()).device
+    pictures = questions.all_pictures()
+    scores = torch.cat([model.scores(part.to(device).float() / 255).cpu() for part in pictures.split(100)])
+    return accuracy(scores, questions.answers)._asdict()

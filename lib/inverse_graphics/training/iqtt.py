@@ -1,0 +1,120 @@
+"""Training steps that learn to answer 3D-IQTT questions from the questions alone, or with some of the answers.
+
+Pictures are mirrored at random, each on its own, and their latents mirrored back: so the network learns that a mirrored
+picture shows the mirrored object, and latents of mirror images come without encoding any more pictures.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+from inverse_graphics.models.iqtt import Answerer
+from inverse_graphics.objectives.multiple_instance import multiple_instance_loss, self_training_loss
+from inverse_graphics.training.loop import Step, cosine_decay
+
+WARM_UP = 100  # steps over which the learning rate rises
+SHARPEST = 100.0  # most that likeness is multiplied with, as in CLIP (Radford et al. 2021)
+
+
+class AnswererTerms(NamedTuple):
+    """`total` is minimised; `bags` and `certainty` in nats; `right`, the share of known answers that are found (0 where
+    none is known), and `scale` are for the eye."""
+
+    total: Tensor
+    bags: Tensor
+    certainty: Tensor
+    right: Tensor
+    scale: Tensor
+
+
+@dataclass(frozen=True)
+class AnswererObjective:
+    """What a step minimises.
+
+    Fields:
+        mirror_images: whether mirror images of all answers are held against every reference. Right where wrong answers
+            are not mirror images themselves, that is, not in `hard` mode.
+        self_training: weight of `self_training_loss`, from half of the training on. Raising it makes wrong guesses
+            last, too.
+    """
+
+    mirror_images: bool = True
+    self_training: float = 0.0
+
+
+class Scale(nn.Module):
+    """What likeness is multiplied with before it is compared; learned."""
+
+    def __init__(self, start: float = 10.0) -> None:
+        super().__init__()
+        self.logarithm = nn.Parameter(torch.tensor(start).log())
+
+    def forward(self, likeness: Tensor) -> Tensor:
+        return likeness * self.logarithm.exp().clamp(max=SHARPEST)
+
+
+class AnswererTrainer:
+    """AdamW on an answerer.
+
+    Args:
+        model: trained in place.
+        pictures: (N, 4, 3, S, S) uint8 of all questions, held once; a step's batch says which of them and what is
+            known: (B,) int64 numbers of questions, and (B,) int64 answers, −1 where not known.
+        objective: see there.
+        learning_rate: the highest; it rises over `WARM_UP` steps and falls to 0 along a cosine.
+        weight_decay: of AdamW.
+    """
+
+    def __init__(
+        self,
+        model: Answerer,
+        pictures: Tensor,
+        objective: AnswererObjective,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        self.pictures, self.objective, self.learning_rate = pictures, objective, learning_rate
+        self.model = model
+        self.modules: dict[str, nn.Module] = {"answerer": model, "scale": Scale()}
+        parameters = [parameter for module in self.modules.values() for parameter in module.parameters()]
+        self.optimizers: dict[str, Optimizer] = {"model": AdamW(parameters, learning_rate, weight_decay=weight_decay)}
+
+    def setup(self, fabric: Fabric) -> None:
+        self._fabric = fabric
+        self._run = {name: fabric.setup_module(module.train()) for name, module in self.modules.items()}
+        self._optimizer = fabric.setup_optimizers(self.optimizers["model"])
+        for module in self._run.values():
+            module.to(memory_format=torch.channels_last)
+
+    def step(self, batch: tuple[Tensor, Tensor], now: Step) -> AnswererTerms:
+        """One update from the numbers of B questions and what is known of their answers."""
+        numbers, answers = batch
+        rate = self.learning_rate * cosine_decay(now.fraction) * min(1.0, (now.index + 1) / WARM_UP)
+        for group in self.optimizers["model"].param_groups:
+            group["lr"] = rate
+        flipped = now.uniform(4) < 0.5
+        pictures = self.pictures[numbers.to(self.pictures.device)].to(numbers.device).flatten(0, 1)
+        turned = flipped.flatten()
+        pictures = torch.where(turned[:, None, None, None], pictures.flip(3), pictures).float() / 255
+        latents = self._run["answerer"](pictures)
+        latents = torch.where(turned[:, None], self.model.mirrored(latents), latents).unflatten(0, (-1, 4))
+        references, others = latents[:, 0], latents[:, 1:].flatten(0, 1)
+        scores = self._run["scale"](self.model.likeness(references, others)).unflatten(1, (-1, 3))
+        against = None
+        if self.objective.mirror_images:
+            against = self._run["scale"](self.model.likeness(references, self.model.mirrored(others)))
+        bags = multiple_instance_loss(scores, against, answers)
+        own = scores.diagonal().T
+        certainty = self_training_loss(own)
+        weight = self.objective.self_training if now.fraction >= 0.5 else 0.0
+        total = bags + weight * certainty
+        self._optimizer.zero_grad(set_to_none=True)
+        self._fabric.backward(total)
+        self._optimizer.step()
+        known = answers >= 0
+        right = ((own.argmax(1) == answers) & known).sum() / known.sum().clamp_min(1)
+        return AnswererTerms(total, bags, certainty, right, self.modules["scale"].logarithm.detach().exp())

@@ -1,0 +1,59 @@
+import pytest
+import torch
+
+from inverse_graphics import paths
+from inverse_graphics.datasets.iqtt import make_questions
+from inverse_graphics.experiments import iqtt_answerers, running
+from inverse_graphics.experiments.iqtt_answerers import AnswererConfig, config_for, judge, load_model, run
+from inverse_graphics.training.loop import Runtime
+
+RUNTIME = Runtime(accelerator="cpu", precision="32-true", progress=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folders(tmp_path_factory):
+    """One set of folders for all: questions are rendered once."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("RUNS", "CHECKPOINTS", "DATA"):
+            patch.setattr(paths, name, tmp_path_factory.mktemp(name.lower()))
+        yield
+
+
+@pytest.mark.parametrize("changes", [{"latent": "embedding"}, {"labels": 4, "self_training": 1.0}, {"mode": "hard"}])
+def test_variants_train_and_are_judged_as_stored(changes, monkeypatch):
+    result = run(config_for("smoke", **changes), runtime=RUNTIME)
+    model = load_model(result)
+    for mode, told in result.numbers["accuracy"].items():
+        questions = make_questions(mode, 20, split="test", size=16)
+        assert judge(model, questions) == told and told["count"] == 20
+    monkeypatch.setattr(running, "fit", None)  # training would fail
+    assert run(config_for("smoke", **changes), runtime=RUNTIME).numbers == result.numbers
+
+
+def test_a_few_steps_of_training_beat_guessing():
+    changes = {"questions": 400, "test_questions": 300, "steps": 60, "batch_size": 32, "channels": (8, 16, 32)}
+    changes |= {"blocks": (1, 1, 1), "numbers": 48, "mirror_images": False}
+    result = run(config_for("smoke", **changes), runtime=RUNTIME)
+    told = result.numbers["accuracy"]["paper"]
+    assert told["share"] > 1 / 3 + 3 * told["error"]
+    assert result.history[-1]["bags"] < result.history[0]["bags"]
+
+
+def test_known_answers_come_often_and_are_right():
+    answers = torch.arange(100) % 3
+    numbers, told = iqtt_answerers._rows(answers, 5)
+    known = told >= 0
+    assert (told[known] == answers[numbers[known]]).all() and set(numbers[known].tolist()) == set(range(5))
+    assert known.float().mean() == pytest.approx(0.25, abs=0.02)
+    assert set(numbers.tolist()) == set(range(100))
+    for labels, share in ((0, 0), (50, 0.5)):
+        assert (iqtt_answerers._rows(answers, labels)[1] >= 0).float().mean() == share
+
+
+def test_wrong_settings_are_refused():
+    with pytest.raises(ValueError, match=r"labels: expected 0 to 40 \(the questions\), got 41"):
+        config_for("smoke", labels=41)
+    with pytest.raises(ValueError, match="look: expected one of published, randomised"):
+        AnswererConfig(look="pretty")
+    with pytest.raises(ValueError, match="profile: expected one of"):
+        config_for("fast")

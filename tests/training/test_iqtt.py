@@ -1,0 +1,62 @@
+import pytest
+import torch
+
+from inverse_graphics.models.iqtt import Answerer, AnswererSettings
+from inverse_graphics.training.iqtt import SHARPEST, AnswererObjective, AnswererTrainer, Scale
+from inverse_graphics.training.loop import Runtime, Step
+
+SMALL = {"size": 16, "channels": (4, 8), "blocks": (1, 1), "numbers": 12}
+
+
+def make(objective, pictures, latent="points"):
+    torch.manual_seed(0)
+    trainer = AnswererTrainer(Answerer(AnswererSettings(latent=latent, **SMALL)), pictures, objective)
+    fabric = Runtime(accelerator="cpu", precision="32-true").fabric()
+    fabric.launch()
+    trainer.setup(fabric)
+    return trainer, fabric
+
+
+@pytest.fixture
+def pictures():
+    return torch.randint(0, 256, (6, 4, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def test_terms_say_what_they_are(pictures):
+    trainer, fabric = make(AnswererObjective(self_training=0.5), pictures)
+    answers = torch.tensor([0, -1, -1, 2, -1, -1])
+    early, late = (trainer.step((torch.arange(6), answers), Step(0, i, 200, 6, fabric)) for i in (0, 150))
+    assert early.total == early.bags and early.certainty > 0
+    torch.testing.assert_close(late.total, late.bags + 0.5 * late.certainty)
+    assert early.right in (0, 0.5, 1) and early.scale == pytest.approx(10, rel=0.01)
+    unknown = trainer.step((torch.arange(6), torch.full((6,), -1)), Step(0, 1, 200, 6, fabric))
+    assert unknown.right == 0
+
+
+def test_mirror_images_count_only_where_they_are_asked_for(pictures):
+    """With nothing else to tell apart, a batch of one question costs nothing but for its own mirror images."""
+    batch = torch.tensor([3]), torch.tensor([-1])
+    for asked in (False, True):
+        trainer, fabric = make(AnswererObjective(mirror_images=asked), pictures)
+        terms = trainer.step(batch, Step(0, 0, 200, 1, fabric))
+        assert (terms.bags > 1e-3) == asked
+
+
+@pytest.mark.parametrize("latent", ["points", "embedding"])
+def test_a_network_that_mirrors_well_does_not_feel_the_random_mirrors(pictures, latent, monkeypatch):
+    """Pictures that are their own mirror image, and latents that are too: flips change nothing."""
+    even = torch.cat((pictures[..., :8], pictures[..., :8].flip(4)), 4)
+    trainer, fabric = make(AnswererObjective(mirror_images=False), even, latent)
+    monkeypatch.setattr(trainer.model, "mirrored", lambda latents: latents)
+    batch = torch.arange(6), torch.full((6,), -1)
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    losses = []
+    for index in (0, 1):  # other random numbers, other flips
+        trainer.model.load_state_dict(before)
+        losses.append(trainer.step(batch, Step(0, index, 200, 6, fabric)).bags)
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-3, atol=1e-4)
+
+
+def test_the_scale_stays_bounded():
+    scale = Scale(1e6)
+    assert scale(torch.ones(2)).tolist() == [pytest.approx(SHARPEST)] * 2
