@@ -4,7 +4,14 @@ import torch
 from inverse_graphics import paths
 from inverse_graphics.datasets.iqtt import make_questions
 from inverse_graphics.experiments import iqtt_answerers, running
-from inverse_graphics.experiments.iqtt_answerers import AnswererConfig, config_for, judge, load_model, run
+from inverse_graphics.experiments.iqtt_answerers import (
+    AnswererConfig,
+    config_for,
+    judge,
+    judge_elsewhere,
+    load_model,
+    run,
+)
 from inverse_graphics.training.loop import Runtime
 
 RUNTIME = Runtime(accelerator="cpu", precision="32-true", progress=False)
@@ -26,6 +33,8 @@ def test_variants_train_and_are_judged_as_stored(changes, monkeypatch):
     for mode, told in result.numbers["accuracy"].items():
         questions = make_questions(mode, 20, split="test", size=16)
         assert judge(model, questions) == told and told["count"] == 20
+        assert result.numbers["elsewhere"][mode]["count"] == 4
+        assert judge_elsewhere(model, questions.first(4)) == result.numbers["elsewhere"][mode]
     monkeypatch.setattr(running, "fit", None)  # training would fail
     assert run(config_for("smoke", **changes), runtime=RUNTIME).numbers == result.numbers
 

@@ -68,7 +68,7 @@ def test_pictures_of_another_shape_are_refused():
             silhouette_area(wrong)
 
 
-def test_floors_and_oracles_on_both_modes():
+def test_floors_and_oracles_on_both_modes(workspace):
     """Cube counts help in `paper` mode only; the true shape always; no floor is perfect."""
     for mode, lowest, highest in (("paper", 0.6, 0.9), ("hard", CHANCE, CHANCE)):
         questions = make_questions(mode, 200, size=24)
@@ -79,5 +79,5 @@ def test_floors_and_oracles_on_both_modes():
         assert lowest - 1e-6 <= found["oracle: number of cubes"].share <= highest + 1e-6
         for floor in (silhouette_area, colour_histogram):
             name = f"floor: {floor.__name__.replace('_', ' ')}"
-            assert found[name] == accuracy(floor(questions.pictures()), questions.answers)
+            assert found[name] == accuracy(floor(questions.all_pictures() / 255), questions.answers)
             assert 0.2 < found[name].share < 0.65

@@ -182,6 +182,11 @@ class Questions:
     def __len__(self) -> int:
         return len(self.answers)
 
+    def first(self, count: int) -> "Questions":
+        """The first `count` of them."""
+        truth = Truth(*(part[:count] for part in self.truth))
+        return replace(self, answers=self.answers[:count], truth=truth, draws=self.draws[:count])
+
     def pictures(self, questions: slice | Tensor | None = None) -> Tensor:
         """Rendered pictures (K, 4, 3, S, S) float32 in [0, 1] of some questions, the reference first; None is all."""
         questions = slice(None) if questions is None else questions
@@ -217,7 +222,8 @@ class Questions:
         files = [self._file(start) for start in starts]
         blocks = [load_block(file, ("pictures",)) for file in files]
         missing = [number for number, block in enumerate(blocks) if block is None]
-        with tqdm(total=len(missing) * CACHED, desc="Questions", unit="question", disable=not missing) as bar:
+        work = sum(min(CACHED, len(self) - starts[number]) for number in missing)
+        with tqdm(total=work, desc="Questions", unit="question", disable=not missing) as bar:
             for number in missing:
                 made = []
                 for first in range(starts[number], min(starts[number] + CACHED, len(self)), 100):

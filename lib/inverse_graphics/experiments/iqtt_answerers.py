@@ -15,8 +15,9 @@ from torch import Tensor
 
 from inverse_graphics.checks import require_choice
 from inverse_graphics.datasets.iqtt import MODES, PUBLISHED, RANDOMISED, Questions, make_questions
+from inverse_graphics.datasets.iqtt_elsewhere import elsewhere_pictures
 from inverse_graphics.experiments.running import Outcome, Plan, initialised, load_rounded, rounded, train
-from inverse_graphics.metrics.iqtt import accuracy
+from inverse_graphics.metrics.iqtt import accuracy, floors_and_oracles
 from inverse_graphics.models.iqtt import Answerer, AnswererSettings
 from inverse_graphics.results import Result, config_from_fields, find_result
 from inverse_graphics.training.iqtt import AnswererObjective, AnswererTrainer
@@ -36,6 +37,7 @@ class AnswererConfig:
         questions: how many.
         labels: how many of them have a known answer, the first ones.
         test_questions: how many are judged in each mode; their objects occur in no question trained on.
+        elsewhere_questions: how many of these are judged as another renderer draws them, too.
         size, channels, blocks, latent, numbers: see `AnswererSettings`.
         mirror_images, self_training: see `AnswererObjective`.
         steps, batch_size: iterations, and questions in each.
@@ -48,6 +50,7 @@ class AnswererConfig:
     questions: int = 40_000
     labels: int = 0
     test_questions: int = 5_000
+    elsewhere_questions: int = 1_000
     size: int = 40
     channels: tuple[int, ...] = (24, 48, 96)
     blocks: tuple[int, ...] = (1, 2, 2)
@@ -79,6 +82,7 @@ class AnswererConfig:
 SMOKE = {
     "questions": 40,
     "test_questions": 20,
+    "elsewhere_questions": 4,
     "size": 16,
     "channels": (4, 8),
     "blocks": (1, 1),
@@ -102,6 +106,18 @@ SETTINGS: dict[str, dict[str, Any]] = {"smoke": SMOKE, "quick": {}, "paper": PAP
 def config_for(profile: str, **changes: Any) -> AnswererConfig:
     """The settings of a profile, with changes by field name."""
     return AnswererConfig(**SETTINGS[require_choice("profile", profile, PROFILES)] | changes)
+
+
+def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
+    """All that is trained of our own method, by a name for each. `any_look` is for pictures that are not ours."""
+    many = 10 if profile == "smoke" else 10_000
+    wanted: dict[str, dict[str, Any]] = {
+        "points": {},
+        "embedding": {"latent": "embedding"},
+        "points_labelled": {"labels": many},
+        "any_look": {"look": "randomised"},
+    }
+    return {name: config_for(profile, seed=seed, **changes) for name, changes in wanted.items()}
 
 
 def run(config: AnswererConfig, *, runtime: Runtime | None = None, retrain: bool = False) -> Result:
@@ -139,7 +155,12 @@ def _prepare(config: AnswererConfig) -> Plan:
 
     def judge_stored() -> Outcome:
         weights = rounded(model)
-        numbers = {"accuracy": {test.mode: judge(model, test) for test in tests}}
+        floors = {test.mode: floors_and_oracles(test) for test in tests}
+        numbers = {
+            "accuracy": {test.mode: judge(model, test) for test in tests},
+            "floors": {mode: {name: row._asdict() for name, row in rows.items()} for mode, rows in floors.items()},
+            "elsewhere": {test.mode: judge_elsewhere(model, test.first(config.elsewhere_questions)) for test in tests},
+        }
         return Outcome(weights, numbers, {})
 
     data = [known.provenance() | {"labels": config.labels}, *(test.provenance() for test in tests)]
@@ -159,8 +180,16 @@ def _rows(answers: Tensor, labels: int) -> tuple[Tensor, Tensor]:
 
 def judge(model: Answerer, questions: Questions) -> dict[str, float]:
     """Accuracy of a model on questions: `share` answered right, its standard `error`, and `count`."""
+    return _accuracy(model, questions.all_pictures(), questions.answers)
+
+
+def judge_elsewhere(model: Answerer, questions: Questions) -> dict[str, float]:
+    """The same on the same questions as `renderers.polycubes_elsewhere` draws them."""
+    return _accuracy(model, elsewhere_pictures(questions), questions.answers)
+
+
+def _accuracy(model: Answerer, pictures: Tensor, answers: Tensor) -> dict[str, float]:
     model.eval()
     device = next(model.parameters()).device
-    pictures = questions.all_pictures()
     scores = torch.cat([model.scores(part.to(device).float() / 255).cpu() for part in pictures.split(100)])
-    return accuracy(scores, questions.answers)._asdict()
+    return accuracy(scores, answers)._asdict()

@@ -97,9 +97,10 @@ def same_shape(objects: Tensor) -> Tensor:
 
 
 def floors_and_oracles(questions: Questions) -> dict[str, Accuracy]:
-    """All of the above on the same questions, chance first; pictures are rendered for a hundred questions at a time."""
+    """All of the above on the same questions, chance first."""
     floors = (silhouette_area, colour_histogram)
-    scores = [[floor(pictures) for floor in floors] for pictures in questions.batches(100)]
+    parts = questions.all_pictures().split(100)
+    scores = [[floor(pictures.float() / 255) for floor in floors] for pictures in parts]
     area, colours = (torch.cat(parts) for parts in zip(*scores, strict=True))
     objects = questions.truth.objects
     rows = {
