@@ -77,6 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("names", nargs="*", metavar="NAME", help="data sets (all)")
     data.set_defaults(run=_data)
 
+    iqtt = verbs.add_parser(
+        "iqtt", help="answer the 3D-IQTT questions of a folder: N-q.png, N-a0.png, N-a1.png, N-a2.png"
+    )
+    iqtt.add_argument("action", choices=("answer",))
+    iqtt.add_argument("folder", type=Path, metavar="FOLDER")
+    iqtt.set_defaults(run=_iqtt)
+
     ship = verbs.add_parser("ship", help="copy a finished result from runs/ to data/checkpoints/, with its hashes")
     ship.add_argument("name", help="name of a folder in runs/")
     ship.add_argument("--numbers-only", action="store_true", help="leave the weights behind, for further seeds")
@@ -207,6 +214,31 @@ def _data_check(names: Sequence[str]) -> int:
             print(f"{name:24} {f'{file} {state}'.lstrip()}")
             status = 1 if state.startswith(("missing", "differs")) else status
     return status
+
+
+def _iqtt(options: argparse.Namespace) -> int:
+    from inverse_graphics.datasets import DatasetError
+    from inverse_graphics.datasets.iqtt import read_question_folder
+    from inverse_graphics.experiments import iqtt_answerers
+    from inverse_graphics.metrics.iqtt import margins
+    from inverse_graphics.results import ResultError, find_result
+
+    try:
+        questions, problems = read_question_folder(options.folder)
+        config = iqtt_answerers.configs("quick")["any_look"]
+        result = find_result(config)
+        if result is None:
+            raise Failure(f"no trained model: `python -m inverse_graphics.cli train pix-t3` makes {config.name}")
+        model = iqtt_answerers.load_model(result)
+    except (DatasetError, ResultError) as error:
+        raise Failure(error) from error
+    for question in questions:  # one at a time: their sizes may differ
+        scores = model.scores(question.pictures[None])
+        answer, margin = scores.argmax(1).item(), margins(scores).item()
+        print(f"question {question.name}: answer {answer} (margin {margin:.3f})", flush=True)
+    for problem in problems:
+        print(f"inverse_graphics: {problem}", file=sys.stderr)
+    return 1 if problems else 0
 
 
 def _ship(options: argparse.Namespace) -> int:
