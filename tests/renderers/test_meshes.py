@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 import torch
 import trimesh
-from tests.support import naive_meshes
 from trimesh.ray.ray_pyembree import RayMeshIntersector
 
 from inverse_graphics.geometry.cameras import Cameras
 from inverse_graphics.renderers.meshes import MeshSettings, render_mesh, unit_ball_cameras
+from support import naive_meshes
 
 SMALL = MeshSettings(size=12, band=1.6, slope=0.02)
 
@@ -18,13 +18,13 @@ def ball(radius=0.8, subdivisions=1):
     return torch.tensor(mesh.vertices), torch.tensor(mesh.faces)
 
 
-def bent(generator, batch=2, subdivisions=1):
+def bent(generator, batch=2, subdivisions=1, size=SMALL.size):
     """Crumpled balls in float64 that hide parts of themselves, with colours, textures and cameras."""
     vertices, faces = ball(subdivisions=subdivisions)
     vertices = vertices * (1 + 0.3 * torch.randn(batch, len(vertices), 1, generator=generator, dtype=torch.float64))
     vertices = vertices.clamp(-0.95, 0.95)
     colours = torch.rand(batch, vertices.shape[1], 3, generator=generator, dtype=torch.float64)
-    background = torch.rand(batch, 3, SMALL.size, SMALL.size, generator=generator, dtype=torch.float64)
+    background = torch.rand(batch, 3, size, size, generator=generator, dtype=torch.float64)
     angles = torch.rand(2, batch, generator=generator, dtype=torch.float64)
     return vertices, faces, colours, background, unit_ball_cameras(*angles, distance=2.5)
 
@@ -41,9 +41,10 @@ AT_ORIGIN = Cameras(torch.zeros(1, 3).double(), torch.tensor([[0.0, 0, -1]]).dou
 
 def test_value_and_gradient_are_those_of_the_naive_loop():
     generator = torch.Generator().manual_seed(0)
-    vertices, faces, colours, background, camera = bent(generator, subdivisions=0)
+    vertices, faces, colours, background, camera = bent(generator, subdivisions=0, size=7)
+    settings = replace(SMALL, size=7)
     leaves = [part.requires_grad_() for part in (vertices, colours, background)]
-    seen = render_mesh(vertices, faces, colours, None, background, camera, SMALL)
+    seen = render_mesh(vertices, faces, colours, None, background, camera, settings)
     weight = torch.randn(seen.image.shape, generator=generator, dtype=torch.float64)
     slopes = torch.autograd.grad((seen.image * weight).sum() + (seen.alpha * weight[:, :1]).sum(), leaves)
     total = 0
@@ -53,7 +54,7 @@ def test_value_and_gradient_are_those_of_the_naive_loop():
             return sum(w * colours[i, v] for w, v in zip(weights, faces[number].tolist(), strict=True))
 
         image, alpha, depth = naive_meshes.render(
-            vertices[i], faces, colour_at, background[i], camera[i : i + 1], SMALL
+            vertices[i], faces, colour_at, background[i], camera[i : i + 1], settings
         )
         torch.testing.assert_close(seen.image[i], image)
         torch.testing.assert_close(seen.alpha[i, 0], alpha)
