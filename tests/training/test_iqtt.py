@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from inverse_graphics.models.iqtt import Answerer, AnswererSettings
-from inverse_graphics.training.iqtt import SHARPEST, AnswererObjective, AnswererTrainer, Scale
+from inverse_graphics.training.iqtt import SHARPEST, AnswererObjective, AnswererTrainer, Memory, Scale
 from inverse_graphics.training.loop import Runtime, Step
 
 SMALL = {"size": 16, "channels": (4, 8), "blocks": (1, 1), "numbers": 12}
@@ -60,3 +60,23 @@ def test_a_network_that_mirrors_well_does_not_feel_the_random_mirrors(pictures, 
 def test_the_scale_stays_bounded():
     scale = Scale(1e6)
     assert scale(torch.ones(2)).tolist() == [pytest.approx(SHARPEST)] * 2
+
+
+def test_memory_holds_the_last_ones():
+    memory = Memory(5, 2)
+    assert len(memory.known()) == 0
+    rows = torch.arange(14.0).view(7, 2)
+    memory.add(rows[:3])
+    assert torch.equal(memory.known(), rows[:3])
+    memory.add(rows[3:])
+    assert {tuple(row) for row in memory.known().tolist()} == {tuple(row) for row in rows[2:].tolist()}
+
+
+def test_what_is_remembered_counts_against_a_reference(pictures):
+    """A batch of one question has nothing to be told from at first, and the last step's answers in the next."""
+    trainer, fabric = make(AnswererObjective(mirror_images=False, memory=6), pictures)
+    first, second = (
+        trainer.step((torch.tensor([number]), torch.tensor([-1])), Step(0, number, 200, 1, fabric)) for number in (0, 1)
+    )
+    assert first.bags < 1e-5 < second.bags
+    assert "memory" in trainer.modules and len(trainer.memory.known()) == 6

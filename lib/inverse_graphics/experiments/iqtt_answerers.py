@@ -39,7 +39,7 @@ class AnswererConfig:
         test_questions: how many are judged in each mode; their objects occur in no question trained on.
         elsewhere_questions: how many of these are judged as another renderer draws them, too.
         size, channels, blocks, latent, numbers: see `AnswererSettings`.
-        mirror_images, self_training: see `AnswererObjective`.
+        mirror_images, memory, self_training: see `AnswererObjective`.
         steps, batch_size: iterations, and questions in each.
         learning_rate, weight_decay: see `AnswererTrainer`.
         seed: of initial weights and order of questions. The questions are those of seed 0 for any.
@@ -57,6 +57,7 @@ class AnswererConfig:
     latent: str = "points"
     numbers: int = 192
     mirror_images: bool = True
+    memory: int = 0
     self_training: float = 0.0
     steps: int = 2_500
     batch_size: int = 96
@@ -147,7 +148,7 @@ def _prepare(config: AnswererConfig) -> Plan:
     trainer = AnswererTrainer(
         model,
         known.all_pictures(),
-        AnswererObjective(config.mirror_images, config.self_training),
+        AnswererObjective(config.mirror_images, config.memory, config.self_training),
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
     )

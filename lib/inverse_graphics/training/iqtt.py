@@ -38,11 +38,14 @@ class AnswererObjective:
     Fields:
         mirror_images: whether mirror images of all answers are held against every reference. Right where wrong answers
             are not mirror images themselves, that is, not in `hard` mode.
+        memory: how many latents of answers of the last steps are held against every reference, too. Raising it makes
+            finer differences count, and mistakes an object that comes again for another one more often.
         self_training: weight of `self_training_loss`, from half of the training on. Raising it makes wrong guesses
             last, too.
     """
 
     mirror_images: bool = True
+    memory: int = 0
     self_training: float = 0.0
 
 
@@ -55,6 +58,26 @@ class Scale(nn.Module):
 
     def forward(self, likeness: Tensor) -> Tensor:
         return likeness * self.logarithm.exp().clamp(max=SHARPEST)
+
+
+class Memory(nn.Module):
+    """The latents of the last answers that were seen, without gradients."""
+
+    def __init__(self, size: int, numbers: int) -> None:
+        super().__init__()
+        self.register_buffer("latents", torch.zeros(size, numbers))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+
+    def known(self) -> Tensor:
+        """(M, L), fewer than it has room for at first."""
+        return self.latents[: min(int(self.seen), len(self.latents))]
+
+    def add(self, latents: Tensor) -> None:
+        """Put new latents (N, L) in place of the oldest ones."""
+        size = len(self.latents)
+        place = (int(self.seen) + torch.arange(len(latents))) % size
+        self.latents[place] = latents.detach()
+        self.seen += len(latents)
 
 
 class AnswererTrainer:
@@ -80,12 +103,17 @@ class AnswererTrainer:
         self.pictures, self.objective, self.learning_rate = pictures, objective, learning_rate
         self.model = model
         self.modules: dict[str, nn.Module] = {"answerer": model, "scale": Scale()}
+        self.memory = Memory(objective.memory, model.settings.numbers)
         parameters = [parameter for module in self.modules.values() for parameter in module.parameters()]
         self.optimizers: dict[str, Optimizer] = {"model": AdamW(parameters, learning_rate, weight_decay=weight_decay)}
+        if objective.memory:
+            self.modules["memory"] = self.memory  # for checkpoints; it has no parameters
 
     def setup(self, fabric: Fabric) -> None:
         self._fabric = fabric
-        self._run = {name: fabric.setup_module(module.train()) for name, module in self.modules.items()}
+        learning = {name: module for name, module in self.modules.items() if name != "memory"}
+        self._run = {name: fabric.setup_module(module.train()) for name, module in learning.items()}
+        self.memory.to(fabric.device)
         self._optimizer = fabric.setup_optimizers(self.optimizers["model"])
         for module in self._run.values():
             module.to(memory_format=torch.channels_last)
@@ -104,9 +132,11 @@ class AnswererTrainer:
         latents = torch.where(turned[:, None], self.model.mirrored(latents), latents).unflatten(0, (-1, 4))
         references, others = latents[:, 0], latents[:, 1:].flatten(0, 1)
         scores = self._run["scale"](self.model.likeness(references, others)).unflatten(1, (-1, 3))
-        against = None
+        wrong = [self.memory.known()]
         if self.objective.mirror_images:
-            against = self._run["scale"](self.model.likeness(references, self.model.mirrored(others)))
+            wrong = [wrong[0], self.model.mirrored(wrong[0]), self.model.mirrored(others)]
+        wrong = torch.cat(wrong)
+        against = self._run["scale"](self.model.likeness(references, wrong)) if len(wrong) else None
         bags = multiple_instance_loss(scores, against, answers)
         own = scores.diagonal().T
         certainty = self_training_loss(own)
@@ -115,6 +145,8 @@ class AnswererTrainer:
         self._optimizer.zero_grad(set_to_none=True)
         self._fabric.backward(total)
         self._optimizer.step()
+        if self.objective.memory:
+            self.memory.add(others)
         known = answers >= 0
         right = ((own.argmax(1) == answers) & known).sum() / known.sum().clamp_min(1)
         return AnswererTerms(total, bags, certainty, right, self.modules["scale"].logarithm.detach().exp())
