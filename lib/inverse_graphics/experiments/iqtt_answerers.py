@@ -156,13 +156,17 @@ def _prepare(config: AnswererConfig) -> Plan:
 
     def judge_stored() -> Outcome:
         weights = rounded(model)
+        scores = {test.mode: score(model, test.all_pictures()) for test in tests}
         floors = {test.mode: floors_and_oracles(test) for test in tests}
         numbers = {
-            "accuracy": {test.mode: judge(model, test) for test in tests},
+            "accuracy": {test.mode: accuracy(scores[test.mode], test.answers)._asdict() for test in tests},
             "floors": {mode: {name: row._asdict() for name, row in rows.items()} for mode, rows in floors.items()},
             "elsewhere": {test.mode: judge_elsewhere(model, test.first(config.elsewhere_questions)) for test in tests},
         }
-        return Outcome(weights, numbers, {})
+        arrays = {f"scores_{mode}": values.half() for mode, values in scores.items()}
+        return Outcome(
+            weights, numbers, arrays | {f"answers_{test.mode}": test.answers.to(torch.int8) for test in tests}
+        )
 
     data = [known.provenance() | {"labels": config.labels}, *(test.provenance() for test in tests)]
     return Plan(trainer, _rows(known.answers, config.labels), config.steps, config.batch_size, data, judge_stored)
@@ -181,16 +185,16 @@ def _rows(answers: Tensor, labels: int) -> tuple[Tensor, Tensor]:
 
 def judge(model: Answerer, questions: Questions) -> dict[str, float]:
     """Accuracy of a model on questions: `share` answered right, its standard `error`, and `count`."""
-    return _accuracy(model, questions.all_pictures(), questions.answers)
+    return accuracy(score(model, questions.all_pictures()), questions.answers)._asdict()
 
 
 def judge_elsewhere(model: Answerer, questions: Questions) -> dict[str, float]:
     """The same on the same questions as `renderers.polycubes_elsewhere` draws them."""
-    return _accuracy(model, elsewhere_pictures(questions), questions.answers)
+    return accuracy(score(model, elsewhere_pictures(questions)), questions.answers)._asdict()
 
 
-def _accuracy(model: Answerer, pictures: Tensor, answers: Tensor) -> dict[str, float]:
+def score(model: Answerer, pictures: Tensor) -> Tensor:
+    """Scores (N, 3) of the answers of questions, from pictures (N, 4, 3, S, S) uint8, a hundred at a time."""
     model.eval()
     device = next(model.parameters()).device
-    scores = torch.cat([model.scores(part.to(device).float() / 255).cpu() for part in pictures.split(100)])
-    return accuracy(scores, answers)._asdict()
+    return torch.cat([model.scores(part.to(device).float() / 255).cpu() for part in pictures.split(100)])
