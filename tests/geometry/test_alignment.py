@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from inverse_graphics.geometry.alignment import best_rotation_similarity, largest_alignment
+from inverse_graphics.geometry.alignment import best_rotation, best_rotation_similarity, largest_alignment
 
 
 def by_decomposition(products):
@@ -45,6 +45,15 @@ def test_a_rotated_and_scaled_set_is_the_same_and_a_mirrored_one_is_not(sets):
     turned = 3 * points @ rotation
     torch.testing.assert_close(best_rotation_similarity(points, turned).diagonal(), torch.ones(20))
     assert best_rotation_similarity(points, turned * torch.tensor([-1.0, 1, 1])).diagonal().max() < 0.9
+
+
+def test_the_best_rotation_reaches_the_similarity(sets):
+    points, _ = sets
+    for one, other in ((points[0], points[1]), (points[0], points[0] * torch.tensor([-1.0, 1, 1]))):
+        turn = best_rotation(one, other)
+        assert torch.linalg.det(turn).item() == pytest.approx(1)
+        cosine = torch.cosine_similarity(one.flatten(), (other @ turn.mT).flatten(), 0)
+        assert cosine.item() == pytest.approx(best_rotation_similarity(one[None], other[None]).item())
 
 
 def test_degenerate_sets_stay_finite():

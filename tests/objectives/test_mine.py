@@ -41,7 +41,7 @@ def learn(draw, generator, steps, batch=256, encoder=None):
 def test_mine_finds_the_information_of_correlated_gaussians(correlation):
     """I = −½ log(1 − ρ²)."""
     generator = torch.Generator().manual_seed(0)
-    network = learn(lambda count: gaussians(correlation, count, generator), generator, 600)
+    network = learn(lambda count: gaussians(correlation, count, generator), generator, 350)
     with torch.no_grad():
         found = mutual_information(*scores(network, *gaussians(correlation, 20_000, generator), generator, 4)).item()
     assert found == pytest.approx(-0.5 * math.log(1 - correlation**2), abs=0.06)
@@ -50,15 +50,15 @@ def test_mine_finds_the_information_of_correlated_gaussians(correlation):
 @pytest.mark.parametrize("detached", [False, True])
 def test_an_encoder_unlearns_the_information_only_if_the_gradient_comes_to_it(detached):
     generator = torch.Generator().manual_seed(0)
-    weight = torch.tensor(1.5, requires_grad=True)  # of the scene within the view
+    weight = torch.tensor(1.0, requires_grad=True)  # of the scene within the view
 
     def draw(count):
         scene, noise = torch.randn(2, count, 1, generator=generator)
         view = weight * scene + noise
         return scene, view.detach().requires_grad_() if detached else view  # a leaf of its own: the gradient ends there
 
-    learn(draw, generator, 250, encoder=torch.optim.Adam([weight], 3e-2))
-    assert weight.item() == 1.5 if detached else abs(weight.item()) < 0.3
+    learn(draw, generator, 200, encoder=torch.optim.Adam([weight], 1e-2))  # faster, it swings about 0
+    assert weight.item() == 1 if detached else abs(weight.item()) < 0.3
 
 
 def test_the_best_statistic_gives_the_information_exactly():

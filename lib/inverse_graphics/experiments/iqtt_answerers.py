@@ -92,7 +92,7 @@ SMOKE = {
     "batch_size": 8,
 }
 PAPER = {
-    "questions": 100_000,
+    "questions": 80_000,
     "size": 64,
     "channels": (64, 128, 256, 512),
     "blocks": (2, 2, 2, 2),
