@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from inverse_graphics.geometry.alignment import best_rotation, best_rotation_similarity
+from inverse_graphics.plots.drawing import box, link, space, tint
 from inverse_graphics.plots.shapes import bare, show_picture
 from inverse_graphics.plots.styles import COLOURS, GREY, WIDTH, Figure, styled
 
@@ -42,6 +44,47 @@ def points_beside_pictures(pictures: Tensor, points: Tensor, headings: Sequence[
         else:
             axes.set_xlabel("its points, seen by the camera")
     figure.subplots_adjust(0.01, 0.07, 0.99, 0.93, 0.05, 0.12)
+    return figure
+
+
+@styled
+def towers_diagram(
+    pictures: Tensor, tower: str, shared: int, features: Sequence[int], weights: Sequence[int]
+) -> Figure:
+    """The CNN of Pix2Scene's Figure 13: four towers with shared weights, and dense layers on what they say.
+
+    Args:
+        pictures: (4, 3, H, W) in [0, 1], a question.
+        tower: what a tower is called.
+        shared: how many weights the towers share.
+        features: of the towers side by side, of each hidden layer, and of the output.
+        weights: of the dense layers, in order.
+    """
+    figure = Figure(figsize=(WIDTH, 4.1))
+    axes = space(figure.add_axes((0, 0, 1, 1)), (0, 100), (0, 45.6))
+    heights = (39, 28, 17, 6)
+    for row, (y, picture) in enumerate(zip(heights, pictures, strict=True)):
+        axes.imshow(picture.permute(1, 2, 0).numpy(), extent=(10, 19, y - 4.5, y + 4.5), zorder=3)
+        axes.text(8.5, y, "reference" if row == 0 else f"answer {row - 1}", ha="right", va="center", fontsize=9)
+        box(axes, 32, y, 16, 7, tower, COLOURS[0])
+        link(axes, (19.8, y), (23.6, y))
+        link(axes, (40.4, y), (47.6, y))
+    axes.text(32, 44.4, f"{shared:,} shared weights", ha="center", va="center", fontsize=9)
+    middle = sum(heights) / 4
+    for column, count in enumerate(features):
+        x, tall = 50 + 15 * column, 8 + 38 * (count / features[0]) ** 0.5 * 0.92
+        last = column == len(features) - 1
+        axes.add_patch(
+            Rectangle(
+                (x - 1.6, middle - tall / 2), 3.2, tall, facecolor=tint(COLOURS[1 + last]), edgecolor=COLOURS[1 + last]
+            )
+        )
+        axes.text(x, middle, f"{count:,}", ha="center", va="center", rotation=0 if last else 90, zorder=4)
+        if column:
+            link(axes, (x - 12.6, middle), (x - 2.2, middle))
+            text = f"dense\n{weights[column - 1]:,}\nweights"
+            axes.text(x - 7.4, middle + 1, text, ha="center", va="bottom", fontsize=9, linespacing=1.3)
+    axes.text(50 + 15 * (len(features) - 1), middle - 6.5, "which\nanswer", ha="center", va="top", fontsize=9)
     return figure
 
 
