@@ -48,6 +48,17 @@ def test_a_few_steps_of_training_beat_guessing():
     assert result.history[-1]["bags"] < result.history[0]["bags"]
 
 
+def test_labels_can_go_on_from_a_training_without(monkeypatch):
+    """With no step of its own a labelled run is the unlabelled one, which is trained once for all."""
+    start = run(config_for("smoke"), runtime=RUNTIME)
+    config = config_for("smoke", labels=10, unlabelled_steps=4, steps=0)
+    assert config.unlabelled() == config_for("smoke") and config_for("smoke").unlabelled() is None
+    result = run(config, runtime=RUNTIME)
+    for name, value in start.weights().items():
+        torch.testing.assert_close(result.weights()[name], value)
+    assert result.numbers["accuracy"] == start.numbers["accuracy"]
+
+
 def test_known_answers_come_often_and_are_right():
     answers = torch.arange(100) % 3
     numbers, told = iqtt_answerers._rows(answers, 5)

@@ -7,7 +7,7 @@
 Not from the paper: the method is `objectives.multiple_instance`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ from inverse_graphics.training.loop import Runtime
 
 LOOKS = {"published": PUBLISHED, "randomised": RANDOMISED}
 PROFILES = ("smoke", "quick", "paper")
+LABELS = (200, 1_000, 10_000)  # of Table 3
 KNOWN_SHARE = 0.25  # of what is trained on, at least, where some answers are known: they are shown again and again
 
 
@@ -41,6 +42,8 @@ class AnswererConfig:
         size, channels, blocks, latent, numbers: see `AnswererSettings`.
         mirror_images, memory, self_training: see `AnswererObjective`.
         steps, batch_size: iterations, and questions in each.
+        unlabelled_steps: of a training without any label that this one goes on from, with networks and nothing else; 0
+            starts from nothing. Several numbers of labels can share it.
         learning_rate, weight_decay: see `AnswererTrainer`.
         seed: of initial weights and order of questions. The questions are those of seed 0 for any.
     """
@@ -61,6 +64,7 @@ class AnswererConfig:
     self_training: float = 0.0
     steps: int = 2_500
     batch_size: int = 96
+    unlabelled_steps: int = 0
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     seed: int = 0
@@ -75,6 +79,12 @@ class AnswererConfig:
     def name(self) -> str:
         words = ["iqtt", self.latent, self.mode, *(["randomised"] if self.look == "randomised" else [])]
         return "-".join([*words, f"{self.labels}_labels"])
+
+    def unlabelled(self) -> "AnswererConfig | None":
+        """The config of the training that this one goes on from."""
+        if not self.unlabelled_steps:
+            return None
+        return replace(self, labels=0, steps=self.unlabelled_steps, unlabelled_steps=0, self_training=0.0)
 
     def settings(self) -> AnswererSettings:
         return AnswererSettings(self.size, self.channels, self.blocks, self.latent, self.numbers)
@@ -110,12 +120,17 @@ def config_for(profile: str, **changes: Any) -> AnswererConfig:
 
 
 def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
-    """All that is trained of our own method, by a name for each. `any_look` is for pictures that are not ours."""
-    many = 10 if profile == "smoke" else 10_000
+    """All that is trained of our own method, by a name for each.
+
+    `points-200` and the like go on from `points` with so many labels, as many as Table 3 has; `any_look` is for
+    pictures that are not ours.
+    """
+    start = config_for(profile)
+    labelled = {"unlabelled_steps": start.steps, "steps": max(1, start.steps // 4)}
     wanted: dict[str, dict[str, Any]] = {
         "points": {},
+        **{f"points-{labels}": labelled | {"labels": min(labels, start.questions)} for labels in LABELS},
         "embedding": {"latent": "embedding"},
-        "points_labelled": {"labels": many},
         "any_look": {"look": "randomised"},
     }
     return {name: config_for(profile, seed=seed, **changes) for name, changes in wanted.items()}
@@ -130,8 +145,8 @@ def run(config: AnswererConfig, *, runtime: Runtime | None = None, retrain: bool
     Raises:
         TrainingDiverged, CheckpointError, ResultError: see there.
     """
-    found = find_result(config, shipped=not retrain)
-    return found or train(config, runtime or Runtime(), lambda fabric: _prepare(config))
+    found, runtime = find_result(config, shipped=not retrain), runtime or Runtime()
+    return found or train(config, runtime, lambda fabric: _prepare(config, runtime, retrain))
 
 
 def load_model(result: Result) -> Answerer:
@@ -141,10 +156,12 @@ def load_model(result: Result) -> Answerer:
     return model.eval().requires_grad_(False)
 
 
-def _prepare(config: AnswererConfig) -> Plan:
+def _prepare(config: AnswererConfig, runtime: Runtime, retrain: bool) -> Plan:
     look = LOOKS[config.look]
     known = make_questions(config.mode, config.questions, size=config.size, look=look)
     model = initialised(lambda: Answerer(config.settings()), config.seed)
+    if start := config.unlabelled():
+        load_rounded(model, run(start, runtime=runtime, retrain=retrain).weights())
     trainer = AnswererTrainer(
         model,
         known.all_pictures(),
