@@ -1,12 +1,16 @@
 """The verbs for a shell: exit statuses, and one line for a mistake."""
 
 import pytest
+import torch
+from PIL import Image
 
 from inverse_graphics import cli, datasets, paths
 from inverse_graphics.datasets import downloads
-from inverse_graphics.experiments import catalogue
+from inverse_graphics.datasets.iqtt import make_questions, read_question_folder
+from inverse_graphics.experiments import catalogue, iqtt_answerers
 from inverse_graphics.pipeline import Outcome
 from inverse_graphics.results import Result
+from inverse_graphics.training.loop import Runtime
 from support.notebooks import write_notebook
 
 
@@ -123,4 +127,34 @@ def test_train_hands_its_flags_on_and_names_what_it_got(workspace, monkeypatch, 
 
 def test_an_unknown_experiment_lists_the_known(capsys):
     assert cli.main(["train", "ucar-f44"]) == 2
-    assert "no experiment 'ucar-f44'; there are pix-t1, ucar-f10, " in capsys.readouterr().err
+    assert "no experiment 'ucar-f44'; there are iqtt-bags, pix-t1, pix-t3, ucar-f10, " in capsys.readouterr().err
+
+
+def write_question(folder, name, pictures):
+    for part, picture in zip(("q", "a0", "a1", "a2"), pictures, strict=True):
+        pixels = (picture.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+        Image.fromarray(pixels).save(folder / f"{name}-{part}.png")
+
+
+def test_iqtt_answers_what_is_good_and_names_what_is_not(workspace, monkeypatch, capsys):
+    folder = workspace / "questions"
+    folder.mkdir()
+    assert cli.main(["iqtt", "answer", str(folder)]) == 1
+    assert "no picture of a question in it" in capsys.readouterr().err
+    for number, pictures in enumerate(make_questions("paper", 2, size=24).pictures()):
+        write_question(folder, number, pictures)
+    (folder / "1-a2.png").unlink()
+    smoke = iqtt_answerers.configs("smoke")
+    monkeypatch.setattr(iqtt_answerers, "configs", lambda profile: smoke)
+    assert cli.main(["iqtt", "answer", str(folder)]) == 1
+    assert "train iqtt-bags" in capsys.readouterr().err
+    result = iqtt_answerers.run(smoke["any_look"], runtime=Runtime(accelerator="cpu", progress=False))
+    capsys.readouterr()
+    assert cli.main(["iqtt", "answer", str(folder)]) == 1  # one question could not be answered
+    said = capsys.readouterr()
+    question = read_question_folder(folder).questions[0]
+    answer = iqtt_answerers.load_model(result).scores(question.pictures[None]).argmax().item()
+    assert said.out.startswith(f"question 0: answer {answer} (margin 0.") and said.out.count("\n") == 1
+    assert "question 1: 1-a2.png missing" in said.err
+    write_question(folder, 1, question.pictures)
+    assert cli.main(["iqtt", "answer", str(folder)]) == 0

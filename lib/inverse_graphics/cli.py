@@ -228,7 +228,7 @@ def _iqtt(options: argparse.Namespace) -> int:
         config = iqtt_answerers.configs("quick")["any_look"]
         result = find_result(config)
         if result is None:
-            raise Failure(f"no trained model: `python -m inverse_graphics.cli train pix-t3` makes {config.name}")
+            raise Failure(f"no trained model: `python -m inverse_graphics.cli train iqtt-bags` makes {config.name}")
         model = iqtt_answerers.load_model(result)
     except (DatasetError, ResultError) as error:
         raise Failure(error) from error

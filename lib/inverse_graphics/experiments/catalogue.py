@@ -10,6 +10,8 @@ from inverse_graphics.experiments import (
     final_model,
     garment_slices,
     heads,
+    iqtt_answerers,
+    iqtt_published,
     pix2scene,
 )
 from inverse_graphics.experiments.voxel_autoencoder import run
@@ -27,7 +29,9 @@ VOXEL_EXPERIMENTS = {
     "voxel-ablation": azimuth_ablation.configs,
 }
 SURFEL_EXPERIMENTS = {"pix-t1": pix2scene.configs}  # all that the surfel paper's notebooks share
-EXPERIMENTS = VOXEL_EXPERIMENTS | SURFEL_EXPERIMENTS
+IQTT_EXPERIMENTS = {"pix-t3": iqtt_published.configs, "iqtt-bags": iqtt_answerers.configs}
+EXPERIMENTS = VOXEL_EXPERIMENTS | SURFEL_EXPERIMENTS | IQTT_EXPERIMENTS
+RUNS = {"pix-t1": pix2scene.run, "pix-t3": iqtt_published.run, "iqtt-bags": iqtt_answerers.run}  # the others' is `run`
 
 
 def train(
@@ -41,8 +45,7 @@ def train(
         ValueError: an unknown name or profile; the message lists the valid ones.
     """
     configs = EXPERIMENTS[require_choice("experiment", name, EXPERIMENTS)](profile, seed)
-    train_one = pix2scene.run if name in SURFEL_EXPERIMENTS else run
-    results = {key: train_one(config, runtime=runtime, retrain=retrain) for key, config in configs.items()}
+    results = {key: RUNS.get(name, run)(config, runtime=runtime, retrain=retrain) for key, config in configs.items()}
     if name != "ucar-f15":
         return list(results.values())
     combined = run(final_model.configs(profile, seed)["all"], runtime=runtime, retrain=retrain)
