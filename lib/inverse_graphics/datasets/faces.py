@@ -15,22 +15,20 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
 from inverse_graphics import paths
+from inverse_graphics.datasets.block_cache import load_block, save_block
 from inverse_graphics.datasets.downloads import whereabouts
 from inverse_graphics.datasets.images import Choose, Classes, DatasetError, Pictures
-from inverse_graphics.files import atomic_write
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "PPM", "TIFF")  # Pillow would run other programs for some others
@@ -239,7 +237,7 @@ def _origin(place: Path, decoded: dict[str, Tensor]) -> str:
 def _decoded(place: Path, side: int) -> dict[str, Tensor]:
     """pixels (N, S, S) uint8, numbers (N,), size (2,), left_out (), from the cache if it is there and whole."""
     cache = paths.DATA / "cache" / f"celeba-{side}-{_key(place)}.safetensors"
-    if found := _load(cache):
+    if found := load_block(cache, ("pixels", "numbers", "size", "left_out")):
         return found
     photographs = read_photographs(place, side, crop=celeba_crop, select=_first_numbers)
     made = {
@@ -248,28 +246,8 @@ def _decoded(place: Path, side: int) -> dict[str, Tensor]:
         "size": torch.tensor(Counter(photographs.sizes).most_common(1)[0][0]),
         "left_out": torch.tensor(len(photographs.left_out)),
     }
-    with suppress(OSError):  # a full or read-only disk costs time at the next load, nothing else
-        with atomic_write(cache) as temporary:
-            save_file(made, temporary, metadata={"sha256": _digest(made)})
+    save_block(cache, made)
     return made
-
-
-def _load(cache: Path) -> dict[str, Tensor] | None:
-    """What is in a cache file; None if it is missing or damaged."""
-    try:
-        with safe_open(cache, "pt") as file:
-            found = {name: file.get_tensor(name) for name in ("pixels", "numbers", "size", "left_out")}
-            intact = file.metadata()["sha256"] == _digest(found)
-    except (OSError, SafetensorError, KeyError, TypeError):
-        return None
-    return found if intact else None
-
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256(repr([(name, tuple(tensor.shape)) for name, tensor in tensors.items()]).encode())
-    for tensor in tensors.values():
-        digest.update(tensor.numpy())
-    return digest.hexdigest()
 
 
 def _key(place: Path) -> str:
