@@ -56,7 +56,7 @@ class Photographs(NamedTuple):
     """Decoded photographs.
 
     Fields:
-        pixels: (N, S, S) uint8, grey.
+        pixels: (N, S, S) uint8, grey, or (N, S, S, 3) in colour.
         names: of the files they come from, with folders.
         sizes: width and height before cropping.
         left_out: names of the files that could not be used.
@@ -80,8 +80,9 @@ def read_photographs(
     *,
     crop: Callable[[int, int], Box] = centre_square,
     select: Callable[[list[str]], list[str]] = sorted,
+    colour: bool = False,
 ) -> Photographs:
-    """Decode photographs to grey squares, with a progress bar.
+    """Decode photographs to squares, with a progress bar.
 
     Grey is Rec. 601 luma. The resize is bilinear and antialiased. Orientation tags (EXIF) are ignored.
 
@@ -90,20 +91,21 @@ def read_photographs(
         side: S of the result, in pixels.
         crop: from width and height to the part to keep; a ValueError leaves the photograph out.
         select: from the names of all files that end in one of `SUFFIXES` to those wanted, in order.
+        colour: whether they keep their colours.
 
     Raises:
         DatasetError: `place` cannot be read, or not one photograph in it can; the message names it.
     """
     pixels, names, sizes, left_out = [], [], [], []
-    with _opened(place) as (there, read):
+    with opened(place) as (there, read):
         wanted = select(there)
         for name in tqdm(wanted, desc=f"Decoding {place.name}", unit="picture", disable=not wanted):
             try:
-                grey, size = _decode(read(name), side, crop)
+                squared, size = _decode(read(name), side, crop, "RGB" if colour else "L")
             except UNUSABLE:
                 left_out.append(name)
             else:
-                pixels.append(grey)
+                pixels.append(squared)
                 sizes.append(size)
                 names.append(name)
     if not names:
@@ -113,7 +115,7 @@ def read_photographs(
 
 
 @contextmanager
-def _opened(place: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]:
+def opened(place: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]:
     """Names of the pictures in a folder or archive, and a function that reads one of them."""
     if place.is_dir():
         files = {path.relative_to(place).as_posix(): path for path in place.rglob("*") if _is_picture(path.name)}
@@ -148,7 +150,7 @@ def _require_bytes(length: int) -> None:
         raise ValueError(f"expected at most {MOST_BYTES:,} bytes, got {length:,}")
 
 
-def _decode(data: bytes, side: int, crop: Callable[[int, int], Box]) -> tuple[np.ndarray, tuple[int, int]]:
+def _decode(data: bytes, side: int, crop: Callable[[int, int], Box], mode: str) -> tuple[np.ndarray, tuple[int, int]]:
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         warnings.filterwarnings("ignore", category=UserWarning)  # odd tags, which are not used
@@ -158,8 +160,8 @@ def _decode(data: bytes, side: int, crop: Callable[[int, int], Box]) -> tuple[np
                 f"expected 8 bits and {LEAST_SIDE} to {MOST_PIXELS} pixels, got {picture.mode} {picture.size}"
             )
         box = crop(*picture.size)
-        grey = picture.convert("L")
-    return np.asarray(grey.resize((side, side), Image.Resampling.BILINEAR, box=box)), picture.size
+        converted = picture.convert(mode)
+    return np.asarray(converted.resize((side, side), Image.Resampling.BILINEAR, box=box)), picture.size
 
 
 # CelebA
