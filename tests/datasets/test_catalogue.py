@@ -19,17 +19,20 @@ STAND_INS = {
     "mnist": "digits",
     "fashion_mnist": "garments",
     "celeba": "faces",
+    "celeba_colour": "heads",
+    "ffhq": "heads",
+    "cars": "toy_cars",
     "modelnet40": "objects",
     "modelnet40_silhouettes": "objects_silhouettes",
     "modelnet10_voxels": "objects_silhouettes",
 }
-BUILT_IN = ["digits", "garments", "faces", "objects", "objects_silhouettes"]
+BUILT_IN = ["digits", "garments", "faces", "heads", "toy_cars", "objects", "objects_silhouettes"]
 
 
 def test_names_and_stand_ins(data_folder):
     assert names() == [*STAND_INS, *BUILT_IN]
     assert [stand_in_for(name) for name in names()] == [*STAND_INS.values(), *BUILT_IN]
-    assert [available(name) for name in names()] == [False] * 6 + [True] * 5
+    assert [available(name) for name in names()] == [False] * len(STAND_INS) + [True] * len(BUILT_IN)
 
 
 def test_a_set_is_available_once_both_splits_are_there(data_folder, write_split):
@@ -57,7 +60,9 @@ def test_rendered_sets_have_the_classes_of_their_modules():
 @pytest.mark.parametrize("ask", [load, available, stand_in_for, class_names])
 @pytest.mark.parametrize("name", ["minst", "", None, ["mnist"]])
 def test_unknown_names_list_the_valid_ones(ask, name):
-    with pytest.raises(ValueError, match="name: expected one of celeba, digits, faces, fashion_mnist, garments, mnist"):
+    with pytest.raises(
+        ValueError, match="name: expected one of cars, celeba, celeba_colour, digits, faces, fashion_mnist"
+    ):
         ask(name)
 
 
@@ -163,7 +168,7 @@ def test_bad_classes(classes):
 
 
 def test_rendered_sets_bring_their_truth(data_folder):
-    shaded, silhouettes = (load(name, "test", count=24, classes=("cup",)) for name in BUILT_IN[3:])
+    shaded, silhouettes = (load(name, "test", count=24, classes=("cup",)) for name in BUILT_IN[-2:])
     assert shaded.labels.tolist() == [3] * 24 and shaded.source.endswith("only cup")
     assert shaded.truth.voxels.shape == (2, 28, 28, 28) and shaded.truth.objects.tolist() == [0] * 12 + [1] * 12
     assert not torch.equal(shaded.images, silhouettes.images)

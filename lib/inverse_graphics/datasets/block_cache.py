@@ -26,7 +26,11 @@ def save_block(file: Path, block: Mapping[str, Tensor]) -> None:
     """Keep named tensors; a full or read-only disk costs time later, not the tensors now, so it is only told."""
     try:
         with atomic_write(file) as temporary:
-            save_file(dict(block), temporary, metadata={"sha256": _digest(block)})
+            save_file(
+                {name: tensor.contiguous() for name, tensor in block.items()},
+                temporary,
+                metadata={"sha256": _digest(block)},
+            )
     except (OSError, SafetensorError) as error:
         tqdm.write(f"{file.stem}: not cached ({error})", file=sys.stderr)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from inverse_graphics.checks import require_choice
-from inverse_graphics.datasets import digits, faces, mixtures, stand_ins
+from inverse_graphics.datasets import digits, faces, mixtures, photographs, stand_ins
 from inverse_graphics.datasets.images import Choose, Classes, DatasetError, Entry, ImageSet, Pictures, resize
 
 SPLITS = ("train", "test")
@@ -80,6 +80,38 @@ CATALOGUE = {
         obtain="Get img_align_celeba.zip by hand from mmlab.ie.cuhk.edu.hk/projects/CelebA.html, put it unopened into "
         "a folder `celeba/` and set INVERSE_GRAPHICS_DATA to the folder that holds that, or put it into `data/celeba/`",
     ),
+    "celeba_colour": Entry(
+        title="CelebA, in colour",
+        class_names=faces.CLASS_NAMES,
+        licence="non-commercial research only (MMLAB, The Chinese University of Hong Kong)",
+        stand_in="heads",
+        read=partial(photographs.read, "celeba_colour"),
+        present=partial(photographs.present, "celeba_colour"),
+        obtain="Get img_align_celeba.zip as for `celeba`",
+        channels=3,
+    ),
+    "ffhq": Entry(
+        title="FFHQ, thumbnails",
+        class_names=faces.CLASS_NAMES,
+        licence="CC BY-NC-SA 4.0 (NVIDIA), single photographs under terms of their own",
+        stand_in="heads",
+        read=partial(photographs.read, "ffhq"),
+        present=partial(photographs.present, "ffhq"),
+        obtain="Get the folder thumbnails128x128 by hand from github.com/NVlabs/ffhq-dataset and set "
+        "INVERSE_GRAPHICS_DATA to the folder that it is in",
+        channels=3,
+    ),
+    "cars": Entry(
+        title="photographs of cars",
+        class_names=("car",),
+        licence="that of the photographs you put there",
+        stand_in="toy_cars",
+        read=partial(photographs.read, "cars"),
+        present=partial(photographs.present, "cars"),
+        obtain="Put any photographs of cars into a folder `cars/`, or an archive `cars.zip`, and set "
+        "INVERSE_GRAPHICS_DATA to the folder that holds it",
+        channels=3,
+    ),
     "modelnet40": Entry(
         title="ModelNet40",
         class_names=OBJECTS,
@@ -128,6 +160,22 @@ CATALOGUE = {
         licence="photographs of the news, in scikit-image (BSD-3-Clause) without terms of their own",
         stand_in=None,
         read=_in_native_size(stand_ins.read_faces),
+    ),
+    "heads": Entry(
+        title="made-up heads in colour",
+        class_names=faces.CLASS_NAMES,
+        licence="MIT (this project)",
+        stand_in=None,
+        read=_later("heads", "read", "heads"),
+        channels=3,
+    ),
+    "toy_cars": Entry(
+        title="made-up cars in colour",
+        class_names=("car",),
+        licence="MIT (this project)",
+        stand_in=None,
+        read=_later("heads", "read", "toy_cars"),
+        channels=3,
     ),
     "objects": Entry(
         title="made-up objects",
