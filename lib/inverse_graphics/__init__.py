@@ -11,7 +11,7 @@ Data flows, and the package reads, in this order:
 | module | what it holds |
 |---|---|
 | `paths`, `files`, `checks` | folders; atomic writes and hashes; argument checks |
-| `geometry` | cameras (the coordinate convention), voxel grids, depth maps |
+| `geometry` | cameras (the coordinate convention), voxel grids, depth maps, shape images, alignment by rotation |
 | `renderers` | primitive + camera → image: pure functions, differentiable, no networks |
 | `datasets` | `load(name)` → `ImageSet`; real sets, downloads, built-in stand-ins |
 | `models` | networks, no losses |
@@ -35,6 +35,9 @@ Names, one per idea:
 | surfel | a point and a unit normal of the surface, one for each pixel (Pix2Scene 2018, Sec. 3.1) |
 | depth | distance along the unit ray through a pixel's centre, world units, (B, 1, H, W) |
 | lights | point lights and an ambient one, with the falling off of Eq. (1); `albedo` is what share surfaces reflect |
+| shape image | (B, 3, N, N): each pixel is a vertex of a mesh, world coordinates (Szabó & Favaro 2019, Sec. 6) |
+| texture, uv | colours (B, 3, H, W) of a mesh, and where in them each vertex is: (V, 2) in [0, 1], right and down |
+| question | four pictures of 3D-IQTT, (N, 4, 3, S, S): a reference and three answers |
 | scene | a room with objects, one camera and its lights; a `SceneSet` has many and their truth |
 | texturizer | the two-layer network that maps a projection to a shaded image (Uçar 2019, Sec. 3) |
 | latent | z_s, the shape code; μ and log σ² are its posterior's mean and log-variance |

@@ -38,7 +38,7 @@ FAR = 6.0  # depth that stands for the background
 
 
 class Rendered(NamedTuple):
-    """Pictures (N, 3, S, S) in [0, 1], depth (N, 1, S, S) along the camera's axis with ∞ for background, and views
+    """Pictures (N, 3, S, S) in [0, 1], depth (N, 1, S, S) along the pixels' rays with ∞ for background, and views
     (N, 2): azimuth and elevation in radians."""
 
     images: Tensor

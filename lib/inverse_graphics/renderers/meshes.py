@@ -61,7 +61,7 @@ DEFAULTS = MeshSettings()
 
 class MeshPicture(NamedTuple):
     """`image` (B, C, S, S); `alpha` (B, 1, S, S) in [0, 1], how much of the background is hidden; `depth` (B, 1, S, S),
-    distance along the camera's axis, ∞ where there is no surface; the layers `crisp` and `soft` (B, C, S, S), 0 where
+    distance along each pixel's ray, ∞ where there is no surface; the layers `crisp` and `soft` (B, C, S, S), 0 where
     they are empty, with their covers `crisp_alpha` and `soft_alpha` (B, 1, S, S)."""
 
     image: Tensor
@@ -143,7 +143,7 @@ def render_mesh(
     return MeshPicture(
         image=soft_alpha * soft_colour + (1 - soft_alpha) * behind,
         alpha=soft_alpha + (1 - soft_alpha) * crisp_alpha,
-        depth=as_pictures(depth),
+        depth=as_pictures(depth) / -camera.rays(size, size)[..., 2],
         crisp=crisp_colour,
         soft=soft_colour,
         crisp_alpha=crisp_alpha,
