@@ -1,0 +1,231 @@
+"""Train and judge one mesh GAN: what the figures and Table 2 of Szabó & Favaro 2019 are made of.
+
+    result = run(configs("quick")["full"])   # finished result if there is one, else trained, resumed if it was killed
+    generator = load_generator(result)
+    scene = generator(latents, background_latents)
+
+Where photographs of faces or cars are not on this machine, made-up heads and cars stand in for them, under their names.
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from inverse_graphics.checks import require_choice
+from inverse_graphics.datasets import available, load, stand_in_for
+from inverse_graphics.experiments.running import Outcome, Plan, initialised, load_rounded, rounded, train
+from inverse_graphics.metrics.frechet import available_features, between_halves, extract, frechet_distance, moments
+from inverse_graphics.models.meshes import MeshGANSettings, MeshGenerator, Scene
+from inverse_graphics.models.stylegan import Discriminator
+from inverse_graphics.renderers.meshes import unit_ball_cameras
+from inverse_graphics.results import Result, config_from_fields, find_result
+from inverse_graphics.training.loop import Runtime, generator_for
+from inverse_graphics.training.meshes import MeshGANObjective, MeshGANTrainer
+
+PROFILES = ("smoke", "quick", "paper")
+FEATURES = ("squeezenet-1.1", "hog-colour")  # that distances are measured with, where they can be had
+EXAMPLES = 16
+
+
+@dataclass(frozen=True)
+class MeshGANConfig:
+    """Everything that a trained generator depends on, but the machine. The defaults are the paper's FULL.
+
+    Fields:
+        dataset: a name of `inverse_graphics.datasets` with three channels.
+        variant: what Table 2 calls it; a name, nothing else.
+        train_images: how many, all where there are fewer.
+        judged: how many pictures are generated to be judged.
+        steps, batch_size: iterations, and real pictures in each.
+        learning_rate, first_moment, second_moment: of Adam.
+        size, latent, style, widths, mapping_layers, start, levels, limited, band: see `MeshGANSettings`.
+        azimuth, elevation, gamma, penalty_every, mixing, average, first, grown_after, fading: see `MeshGANObjective`.
+        seed: of initial weights, order of pictures and latents.
+    """
+
+    dataset: str = "ffhq"
+    variant: str = "full"
+    train_images: int = 70_000
+    judged: int = 50_000
+    steps: int = 156_250
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    first_moment: float = 0.0
+    second_moment: float = 0.99
+    size: int = 128
+    latent: int = 512
+    style: int = 512
+    widths: tuple[int, ...] = (512, 512, 512, 512, 256, 128, 64)
+    mapping_layers: int = 8
+    start: str = "sphere"
+    levels: int = 4
+    limited: bool = True
+    band: float = 1.0
+    azimuth: float = 45.0
+    elevation: float = 15.0
+    gamma: float = 10.0
+    penalty_every: int = 1
+    mixing: float = 0.9
+    average: float = 0.999
+    first: int = 16
+    grown_after: float = 0.5
+    fading: float = 0.5
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"meshes-{self.dataset}-{self.variant}"
+
+    def settings(self) -> MeshGANSettings:
+        return MeshGANSettings(**{field.name: getattr(self, field.name) for field in fields(MeshGANSettings)})
+
+    def objective(self) -> MeshGANObjective:
+        return MeshGANObjective(**{field.name: getattr(self, field.name) for field in fields(MeshGANObjective)})
+
+
+SMOKE = {
+    "train_images": 64,
+    "judged": 16,
+    "steps": 4,
+    "batch_size": 4,
+    "size": 16,
+    "latent": 8,
+    "style": 8,
+    "widths": (8, 8, 8, 4),
+    "mapping_layers": 2,
+    "first": 8,
+}
+QUICK = {
+    "dataset": "celeba_colour",
+    "train_images": 8192,
+    "judged": 2048,
+    "steps": 4000,
+    "batch_size": 16,
+    "learning_rate": 2e-3,
+    "size": 32,
+    "latent": 64,
+    "style": 64,
+    "widths": (64, 64, 64, 48, 24),
+    "mapping_layers": 4,
+    "penalty_every": 8,
+    "average": 0.998,
+    "grown_after": 0.4,
+}
+SETTINGS: dict[str, dict[str, Any]] = {"smoke": SMOKE, "quick": QUICK, "paper": {}}
+# Table 2: each adds to the one before, but VIEW, and CAR, which has another set
+VARIANTS: dict[str, dict[str, Any]] = {
+    "crisp": {"band": 0.0, "limited": False, "levels": 1},
+    "soft": {"limited": False, "levels": 1},
+    "size": {"levels": 1},
+    "full": {},
+    "view": {"azimuth": 120.0},
+    "car": {"dataset": "cars", "start": "sheet", "limited": False},
+}
+
+
+def config_for(profile: str, variant: str = "full", **changes: Any) -> MeshGANConfig:
+    """The settings of a profile and a variant of Table 2, with changes by field name."""
+    settings = SETTINGS[require_choice("profile", profile, PROFILES)]
+    wanted = VARIANTS[require_choice("variant", variant, VARIANTS)]
+    return MeshGANConfig(**settings | {"variant": variant} | wanted | changes)
+
+
+def configs(profile: str, seed: int = 0) -> dict[str, MeshGANConfig]:
+    """Table 2, by the paper's names in small letters. BUS is left out: there are no photographs of buses to be had."""
+    return {variant: config_for(profile, variant, seed=seed) for variant in VARIANTS}
+
+
+def run(config: MeshGANConfig, *, runtime: Runtime | None = None, retrain: bool = False) -> Result:
+    """The result of a config, or of its stand-in's where its photographs are not here: found if finished, else trained.
+
+    Args:
+        retrain: do not count results that came with the repository. Finished results of this machine still count.
+
+    Raises:
+        TrainingDiverged, CheckpointError, ResultError, DatasetError: see there.
+    """
+    found = find_result(config, shipped=not retrain)
+    if found is None and not available(config.dataset):
+        config = replace(config, dataset=stand_in_for(config.dataset))
+        found = find_result(config, shipped=not retrain)
+    return found or train(config, runtime or Runtime(), lambda fabric: _prepare(config))
+
+
+def load_generator(result: Result) -> MeshGenerator:
+    """The trained generator of a result, averaged over its last steps: float32, evaluation mode, no gradients."""
+    generator = MeshGenerator(config_from_fields(MeshGANConfig, result.config).settings())
+    load_rounded(generator, result.weights())
+    return generator.eval().requires_grad_(False)
+
+
+def _prepare(config: MeshGANConfig) -> Plan:
+    photographs = load(config.dataset, "train", size=config.size, at_most=config.train_images)
+    settings = config.settings()
+
+    def make() -> tuple[MeshGenerator, Discriminator]:
+        return MeshGenerator(settings), Discriminator(3, settings.widths[:-1])
+
+    generator, discriminator = initialised(make, config.seed)
+    betas = (config.first_moment, config.second_moment)
+    trainer = MeshGANTrainer(generator, discriminator, config.objective(), config.learning_rate, betas)
+
+    def judge_stored() -> Outcome:
+        average = trainer.modules["average"]
+        weights = rounded(average)
+        return Outcome(weights, *judge(config, average, photographs.images))
+
+    data = [photographs.provenance()]
+    return Plan(trainer, photographs.images, config.steps, config.batch_size, data, judge_stored)
+
+
+@torch.no_grad()
+def judge(config: MeshGANConfig, generator: MeshGenerator, real: Tensor) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Numbers of a trained generator, and latents for figures.
+
+    Returns:
+        numbers: `frechet`, by features that can be had here (`metrics.frechet`): `distance`, its floor `between_halves`
+            of the real pictures, and how many pictures on either hand; `covered`, the mean share of a picture that the
+            object covers.
+        arrays: `latents` and `background_latents` (16, Z) of examples.
+    """
+    made, covered = [], []
+    for index in range(0, config.judged, 64):
+        count = min(64, config.judged - index)
+        seen = sample_scenes(config, generator, count, index)[0].render(
+            *sample_views(config, count, index), config.band
+        )
+        made.append(seen.image.clamp(0, 1))
+        covered.append(seen.alpha.mean((1, 2, 3)))
+    made = torch.cat(made)
+    distances: dict[str, Any] = {}
+    for name in FEATURES:
+        if name not in available_features():
+            continue
+        one, other = moments(extract(real, name)), moments(extract(made, name))
+        distances[name] = {
+            "distance": frechet_distance(one, other),
+            "between_halves": between_halves(real, name).distance,
+            "counts": [one.count, other.count],
+        }
+    numbers = {"frechet": distances, "covered": torch.cat(covered).mean().item(), "side": config.size}
+    _, latents = sample_scenes(config, generator, EXAMPLES, 0)
+    return numbers, dict(zip(("latents", "background_latents"), latents, strict=True))
+
+
+def sample_scenes(
+    config: MeshGANConfig, generator: MeshGenerator, count: int, index: int = 0
+) -> tuple[Scene, tuple[Tensor, Tensor]]:
+    """Scenes drawn from the prior, without noise, and their latents; others for another index."""
+    drawn = generator_for(config.seed, 1000 + index)
+    latents = tuple(torch.randn(count, config.latent, generator=drawn) for _ in range(2))
+    return generator(*latents), latents
+
+
+def sample_views(config: MeshGANConfig, count: int, index: int = 0) -> tuple[Any, Tensor]:
+    """Cameras from where pictures were seen in training, and corners of background crops."""
+    drawn = generator_for(config.seed, 2_000_000 + index)
+    reach = torch.tensor([config.azimuth, config.elevation]).deg2rad()
+    azimuth, elevation = ((2 * torch.rand(count, 2, generator=drawn) - 1) * reach).unbind(1)
+    return unit_ball_cameras(azimuth, elevation), torch.rand(count, 2, generator=drawn)

@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+from inverse_graphics import paths
+from inverse_graphics.datasets import heads
+from inverse_graphics.experiments import running
+from inverse_graphics.experiments.mesh_gan import (
+    VARIANTS,
+    config_for,
+    configs,
+    load_generator,
+    run,
+    sample_scenes,
+    sample_views,
+)
+from inverse_graphics.training.loop import Runtime
+
+RUNTIME = Runtime(accelerator="cpu", precision="32-true", progress=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folders(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("RUNS", "CHECKPOINTS", "DOWNLOADS", "DATA"):
+            patch.setattr(paths, name, tmp_path_factory.mktemp(name.lower()))
+        patch.setattr(heads, "GRID", 16)
+        patch.setattr(heads, "TEXTURE", 32)
+        patch.delenv("INVERSE_GRAPHICS_DATA", raising=False)
+        yield
+
+
+@pytest.mark.parametrize("variant", ["crisp", "full", "car"])
+def test_variants_train_on_stand_ins_and_are_judged(variant, monkeypatch):
+    config = configs("smoke")[variant]
+    result = run(config, runtime=RUNTIME)
+    stand_in = "toy_cars" if variant == "car" else "heads"
+    assert result.name.startswith(f"meshes-{stand_in}-{variant}") and result.config["dataset"] == stand_in
+    found = result.numbers["frechet"]["hog-colour"]
+    assert found["counts"] == [64, 16] and found["distance"] > 0 and 0 < result.numbers["covered"] < 1
+    generator = load_generator(result)
+    scene, latents = sample_scenes(config, generator, 16)
+    assert torch.equal(latents[0], result.arrays()["latents"])
+    assert scene.render(*sample_views(config, 16), config.band).image.shape == (16, 3, 16, 16)
+    monkeypatch.setattr(running, "fit", None)  # training would fail
+    assert run(config, runtime=RUNTIME).numbers == result.numbers
+
+
+def test_table_2_s_variants_differ_in_what_it_says():
+    found = configs("quick")
+    assert list(found) == list(VARIANTS)
+    assert found["crisp"].band == 0 and found["soft"].band > 0 and not found["soft"].limited
+    assert found["size"].limited and found["size"].levels == 1 and found["full"].levels == 4
+    assert found["view"].azimuth == 120 and found["car"].start == "sheet"
+    assert len({config.steps for config in found.values()}) == 1  # equal budgets
+    assert config_for("paper").settings().size == 128
+
+
+def test_unknown_variants_list_the_valid_ones():
+    with pytest.raises(ValueError, match="variant: expected one of car, crisp, full, size, soft, view"):
+        config_for("quick", "bus")
