@@ -13,7 +13,7 @@ PYTHON := $(or $(INVERSE_GRAPHICS_PYTHON),.venv/bin/python)
 COMPANION := $(PYTHON) -m inverse_graphics.cli
 NOTEBOOKS := $(sort $(wildcard notebooks/$(ONLY)*.ipynb))
 # Those that train longest start first, so that none is left alone at the end.
-LONGEST := $(foreach number,05 07 22 11 16 13 09,$(filter notebooks/$(number)_%,$(NOTEBOOKS)))
+LONGEST := $(foreach number,05 07 22 11 16 13 09 21,$(filter notebooks/$(number)_%,$(NOTEBOOKS)))
 NOTEBOOKS := $(if $(RETRAIN),$(LONGEST) $(filter-out $(LONGEST),$(NOTEBOOKS)),$(NOTEBOOKS))
 RUNS := $(patsubst notebooks/%.ipynb,run-%,$(NOTEBOOKS))
 # Threads that wait by spinning make a busy machine many times slower.
