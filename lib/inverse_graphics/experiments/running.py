@@ -5,16 +5,18 @@ time, the training itself, provenance, and the result's files.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from filelock import FileLock
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from inverse_graphics import paths
 from inverse_graphics.results import Result, code_commit, find_result, library_versions, result_name, save_result
 from inverse_graphics.training.loop import Runtime, Trainer, fit
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 class Outcome(NamedTuple):
@@ -42,7 +44,7 @@ class Plan(NamedTuple):
     judge: Callable[[], Outcome]
 
 
-def train(config: Any, runtime: Runtime, prepare: Callable[[Fabric], Plan]) -> Result:
+def train(config: Any, runtime: Runtime, prepare: Callable[["Fabric"], Plan]) -> Result:
     """Train what a config asks for, from its checkpoint if there is one, and keep the result in `runs/`.
 
     Two runs of one config at once: the second waits and gets the first one's result.

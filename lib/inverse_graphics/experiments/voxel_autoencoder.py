@@ -9,10 +9,9 @@ The figure's own file (`digit_geometry`, `garment_slices`, …) says which confi
 
 import math
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from inverse_graphics.checks import require_choice
@@ -34,6 +33,9 @@ from inverse_graphics.results import Result, config_from_fields, find_result, is
 from inverse_graphics.training.hypotheses import fit_mean_shape
 from inverse_graphics.training.loop import Runtime, generator_for
 from inverse_graphics.training.voxels import Film, VoxelTrainer
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 THRESHOLDS = (0.05, 0.5)  # the authors display voxels above 0.05; 0.5 is the usual boundary of an occupancy
 EXAMPLES_PER_CLASS = 4
@@ -190,7 +192,7 @@ def examples(result: Result, label: int) -> list[Example]:
     ]
 
 
-def _prepare(config: VoxelAutoencoderConfig, runtime: Runtime, fabric: Fabric) -> Plan:
+def _prepare(config: VoxelAutoencoderConfig, runtime: Runtime, fabric: "Fabric") -> Plan:
     train = _load_split(config, "train", config.train_images)
     test = _load_split(config, "test", config.test_images)
     trained_on = _chosen_views(config, train)

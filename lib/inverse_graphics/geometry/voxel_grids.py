@@ -5,13 +5,16 @@ are cubes of side 2 / H centred on the origin, the size of a pixel of an orthogr
 that a cubic grid fills [−1, 1]³. These are the positions at which `renderers.voxels` rotates and projects them.
 """
 
+from typing import TYPE_CHECKING
+
 import torch
-import trimesh
-from skimage.measure import marching_cubes
 from torch import Tensor
 
 from inverse_graphics.checks import require_range, require_tensor
 from inverse_graphics.geometry.cameras import CAMERA_TO_IMAGE
+
+if TYPE_CHECKING:
+    import trimesh
 
 
 def voxel_centres(depth: int, height: int, width: int) -> Tensor:
@@ -40,7 +43,7 @@ def world_to_grid(points: Tensor, shape: tuple[int, int, int]) -> Tensor:
     return points * points.new_tensor(CAMERA_TO_IMAGE) * points.new_tensor([height / width, 1.0, height / depth])
 
 
-def voxels_to_mesh(voxels: Tensor, threshold: float = 0.5) -> trimesh.Trimesh:
+def voxels_to_mesh(voxels: Tensor, threshold: float = 0.5) -> "trimesh.Trimesh":
     """The surface at which the interpolated occupancy crosses `threshold` (marching cubes, Lewiner et al. 2003).
 
     Args:
@@ -57,6 +60,9 @@ def voxels_to_mesh(voxels: Tensor, threshold: float = 0.5) -> trimesh.Trimesh:
     require_range("voxels", require_tensor("voxels", voxels, "D H W"), 0, 1)
     if not 0 < threshold < 1:
         raise ValueError(f"threshold: expected a number in (0, 1), got {threshold!r}")
+    import trimesh  # here, with scikit-image: a second that figures without a mesh need not wait for
+    from skimage.measure import marching_cubes
+
     grid = voxels.detach().to("cpu", torch.float32)
     if not (grid > threshold).any():
         return trimesh.Trimesh()

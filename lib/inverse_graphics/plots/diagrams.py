@@ -5,10 +5,10 @@ What is drawn in space goes through `geometry.cameras.Camera`, so that a drawing
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import trimesh
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Polygon
@@ -38,6 +38,9 @@ from inverse_graphics.plots.drawing import (
 from inverse_graphics.plots.shapes import LIGHT, bare, shade_voxels
 from inverse_graphics.plots.styles import CLAY, GREY, INK, PALE, WIDTH, Figure, styled
 from inverse_graphics.renderers.voxels import project_voxels
+
+if TYPE_CHECKING:
+    import trimesh
 
 
 @styled
@@ -93,7 +96,7 @@ def coordinate_convention() -> Figure:
 
 
 @styled
-def three_representations(picture: Tensor, surfels: Surfels, mesh: trimesh.Trimesh, camera: Camera) -> Figure:
+def three_representations(picture: Tensor, surfels: Surfels, mesh: "trimesh.Trimesh", camera: Camera) -> Figure:
     """One shape as voxels, surfels and a mesh, all seen by one camera.
 
     Args:

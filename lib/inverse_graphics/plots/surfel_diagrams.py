@@ -8,11 +8,10 @@ pix2scene_diagram        encoder, decoder, normals, renderer and critic, with th
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-import trimesh
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Arc
@@ -22,6 +21,9 @@ from inverse_graphics.geometry.depth_maps import Surfels
 from inverse_graphics.plots.drawing import BLUE, GREEN, ORANGE, PINK, RED, SKY, box, link, screen, slab, space
 from inverse_graphics.plots.shapes import LIGHT
 from inverse_graphics.plots.styles import CLAY, GREY, INK, WIDTH, Figure, styled
+
+if TYPE_CHECKING:
+    import trimesh
 
 
 class Primitives(NamedTuple):
@@ -55,7 +57,7 @@ def voxel_faces(centres: torch.Tensor, side: float) -> Primitives:
     return Primitives(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def mesh_faces(mesh: trimesh.Trimesh) -> Primitives:
+def mesh_faces(mesh: "trimesh.Trimesh") -> Primitives:
     """The triangles of a mesh."""
     return Primitives(np.asarray(mesh.triangles), np.asarray(mesh.face_normals))
 

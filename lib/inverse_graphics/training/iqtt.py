@@ -5,16 +5,18 @@ picture shows the mirrored object, and latents of mirror images come without enc
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from inverse_graphics.models.iqtt import Answerer
 from inverse_graphics.objectives.multiple_instance import multiple_instance_loss, self_training_loss
 from inverse_graphics.training.loop import Step, cosine_decay
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 WARM_UP = 100  # steps over which the learning rate rises
 SHARPEST = 100.0  # most that likeness is multiplied with, as in CLIP (Radford et al. 2021)
@@ -109,7 +111,7 @@ class AnswererTrainer:
         if objective.memory:
             self.modules["memory"] = self.memory  # for checkpoints; it has no parameters
 
-    def setup(self, fabric: Fabric) -> None:
+    def setup(self, fabric: "Fabric") -> None:
         self._fabric = fabric
         learning = {name: module for name, module in self.modules.items() if name != "memory"}
         self._run = {name: fabric.setup_module(module.train()) for name, module in learning.items()}

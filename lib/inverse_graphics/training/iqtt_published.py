@@ -8,10 +8,9 @@ Pictures are held once in 8 bits; a step's batch says which of them.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
@@ -25,6 +24,9 @@ from inverse_graphics.objectives.mine import moving_log_average, mutual_informat
 from inverse_graphics.objectives.vae import gaussian_kl
 from inverse_graphics.objectives.wgan_gp import CriticTerms, critic_terms, gradient_penalty
 from inverse_graphics.training.loop import Step, cosine_decay
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 WARM_UP = 100  # steps over which the rate rises where it decays later
 SUPERVISED = {"hinge": supervised_hinge, "printed": supervised_printed}
@@ -61,7 +63,7 @@ class TowerTrainer:
         self.modules: dict[str, nn.Module] = {"model": model}
         self.optimizers: dict[str, Optimizer] = {"model": Adam(model.parameters(), learning_rate)}
 
-    def setup(self, fabric: Fabric) -> None:
+    def setup(self, fabric: "Fabric") -> None:
         self._fabric = fabric
         self._run = fabric.setup_module(self.modules["model"].train())
         self._optimizer = fabric.setup_optimizers(self.optimizers["model"])
@@ -206,7 +208,7 @@ class SplitLatentTrainer:
             self.modules["critic"] = critic
             self.optimizers["critic"] = Adam(critic.parameters(), learning_rate, betas)
 
-    def setup(self, fabric: Fabric) -> None:
+    def setup(self, fabric: "Fabric") -> None:
         self._fabric = fabric
         self.average.to(fabric.device)
         networks = {name: module for name, module in self.modules.items() if name != "average"}

@@ -19,16 +19,18 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm as tqdm_text
 from tqdm.auto import tqdm
 
 from inverse_graphics.training.checkpoints import load_checkpoint, save_checkpoint
+
+if TYPE_CHECKING:  # importing it takes seconds that loading a finished result need not wait for
+    from lightning_fabric import Fabric
 
 HISTORY_POINTS = 200  # of a loss curve; each is the mean over the steps since the one before
 
@@ -57,8 +59,10 @@ class Runtime:
     checkpoint_seconds: float = 60.0
     progress: bool = True
 
-    def fabric(self) -> Fabric:
+    def fabric(self) -> "Fabric":
         """A Fabric with these settings, not yet launched."""
+        from lightning_fabric import Fabric
+
         precision = best_precision(self.accelerator) if self.precision == "auto" else self.precision
         return Fabric(
             accelerator=self.accelerator,
@@ -80,7 +84,7 @@ class Trainer(Protocol):
     modules: dict[str, nn.Module]
     optimizers: dict[str, Optimizer]
 
-    def setup(self, fabric: Fabric) -> None: ...
+    def setup(self, fabric: "Fabric") -> None: ...
 
     def step(self, batch: Tensor | tuple[Tensor, ...], now: "Step") -> NamedTuple: ...
 
@@ -101,7 +105,7 @@ class Step:
     training that lies behind, in [0, 1), for schedules.
     """
 
-    def __init__(self, seed: int, index: int, steps: int, batch_size: int, fabric: Fabric) -> None:
+    def __init__(self, seed: int, index: int, steps: int, batch_size: int, fabric: "Fabric") -> None:
         self.index, self.fraction = index, index / steps
         self._generator = generator_for(seed, index)
         self._batch, self._rows = batch_size, slice(fabric.global_rank, None, fabric.world_size)
@@ -127,7 +131,7 @@ def fit(
     seed: int,
     checkpoint: Path,
     runtime: Runtime,
-    fabric: Fabric,
+    fabric: "Fabric",
     label: str = "training",
 ) -> Fitted:
     """Train for `steps` steps, from the checkpoint if there is one.
@@ -261,13 +265,13 @@ def _progress_bar(label: str, step: int, steps: int, hidden: bool) -> Iterator[t
             yield bar
 
 
-def _means(fabric: Fabric, sums: dict[str, Tensor], steps: int) -> dict[str, float]:
+def _means(fabric: "Fabric", sums: dict[str, Tensor], steps: int) -> dict[str, float]:
     stacked = fabric.all_reduce(torch.stack(list(sums.values())).float() / steps, reduce_op="mean")
     return dict(zip(sums, stacked.tolist(), strict=True))
 
 
 def _save(
-    fabric: Fabric, trainer: Trainer, path: Path, step: int, history: list[dict[str, float]], seconds: float
+    fabric: "Fabric", trainer: Trainer, path: Path, step: int, history: list[dict[str, float]], seconds: float
 ) -> None:
     if fabric.is_global_zero:
         state: dict[str, Any] = {

@@ -3,11 +3,10 @@ that sees pictures, growing from small pictures to large ones."""
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
@@ -16,6 +15,9 @@ from inverse_graphics.models.stylegan import Discriminator
 from inverse_graphics.objectives.non_saturating import GAMMA, discriminator_loss, generator_loss, r1_penalty
 from inverse_graphics.renderers.meshes import unit_ball_cameras
 from inverse_graphics.training.loop import Step
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 class MeshGANTerms(NamedTuple):
@@ -100,7 +102,7 @@ class MeshGANTrainer:
             name: Adam(self.modules[name].parameters(), learning_rate, betas) for name in ("generator", "discriminator")
         }
 
-    def setup(self, fabric: Fabric) -> None:
+    def setup(self, fabric: "Fabric") -> None:
         self._fabric = fabric
         self._run = {name: fabric.setup_module(self.modules[name].train()) for name in self.optimizers}
         self._steps = {name: fabric.setup_optimizers(optimizer) for name, optimizer in self.optimizers.items()}

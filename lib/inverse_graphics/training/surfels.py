@@ -7,11 +7,10 @@ of them sees a true depth; that is left to `supervised`, an upper bound.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
@@ -26,6 +25,9 @@ from inverse_graphics.objectives.wgan_gp import CriticTerms, critic_terms, gradi
 from inverse_graphics.renderers.shading import Lights
 from inverse_graphics.renderers.surfels import render_surfels
 from inverse_graphics.training.loop import Step, cosine_decay
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 LIGHTS = ("known", "random", "estimated")
 DEPTH_SCALE = 10.0  # of a supervised depth error, so that it meets the clip of gradients as picture errors do
@@ -171,7 +173,7 @@ class SurfelTrainer:
             self.modules["critic"] = critic
             self.optimizers["critic"] = Adam(critic.parameters(), learning_rate, betas)
 
-    def setup(self, fabric: Fabric) -> None:
+    def setup(self, fabric: "Fabric") -> None:
         self._fabric = fabric
         self._run = {name: fabric.setup_module(module.train()) for name, module in self.modules.items()}
         self._steps = {name: fabric.setup_optimizers(optimizer) for name, optimizer in self.optimizers.items()}

@@ -2,9 +2,9 @@
 (Uçar 2019, Table 1, Sec. 3.2, 3.4 and 4.2)."""
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
@@ -23,6 +23,9 @@ from inverse_graphics.objectives.aae import LAMBDA, aae, discriminator_loss
 from inverse_graphics.objectives.mu_vae import mu_vae, mu_vae_as_printed
 from inverse_graphics.objectives.vae import beta_vae, vae
 from inverse_graphics.training.loop import Step, clip_gradients, cosine_decay
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 VARIATIONAL = {"vae": vae, "beta_vae": beta_vae, "mu_vae": mu_vae, "mu_vae_as_printed": mu_vae_as_printed}
 OBJECTIVES = ("vae", "beta_vae", "aae", "mu_vae", "mu_vae_as_printed")
@@ -98,7 +101,7 @@ class VoxelTrainer:
             self.optimizers["azimuth"] = Adam(azimuth_source.parameters(), **adam)
         self._hypotheses = azimuth_source if azimuth == "hypotheses" else None
 
-    def setup(self, fabric: Fabric) -> None:
+    def setup(self, fabric: "Fabric") -> None:
         self._fabric = fabric
         self._run = {name: fabric.setup_module(module.train()) for name, module in self.modules.items()}
         self._steps = {name: fabric.setup_optimizers(optimizer) for name, optimizer in self.optimizers.items()}
