@@ -15,12 +15,11 @@ NOTEBOOKS := $(sort $(wildcard notebooks/$(ONLY)*.ipynb))
 # Those that train longest start first, so that none is left alone at the end.
 LONGEST := $(foreach number,05 07 22 11 16 13 09 21,$(filter notebooks/$(number)_%,$(NOTEBOOKS)))
 NOTEBOOKS := $(if $(RETRAIN),$(LONGEST) $(filter-out $(LONGEST),$(NOTEBOOKS)),$(NOTEBOOKS))
-RUNS := $(patsubst notebooks/%.ipynb,run-%,$(NOTEBOOKS))
 # Threads that wait by spinning make a busy machine many times slower.
 export OMP_WAIT_POLICY ?= PASSIVE
-# Side by side each notebook keeps to one thread, for the same reason.
-SIDE_BY_SIDE = $(if $(or $(findstring --jobserver,$(MAKEFLAGS)),$(filter 1,$(JOBS))),,-j$(JOBS))
-ALONE = $(if $(findstring --jobserver,$(MAKEFLAGS)),OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1})
+# How many notebooks run side by side; then each keeps to one thread, for the same reason.
+SIDE_BY_SIDE = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),$(JOBS))
+ALONE = $(if $(filter-out 1,$(SIDE_BY_SIDE)),OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1})
 # Tests run two at a time; more threads inside each would only fight over the cores.
 TEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
 
@@ -28,7 +27,7 @@ TEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
 CELLWISE := $(foreach number,00 05 08 17 22 31 35,$(wildcard notebooks/$(number)_*.ipynb))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data figures gallery train test lab bench lint clean .environment $(RUNS)
+.PHONY: help setup data figures gallery train test lab bench lint clean .environment
 
 help: ## this list
 	@sed -n 's/^#   \(.*\)/  \1/p' Makefile; echo
@@ -44,12 +43,8 @@ data: .environment ## download the real data sets, verified by hash
 	@$(COMPANION) data get
 
 figures: .environment ## run the notebooks, two at a time, then write figures/ and its gallery
-	@test -n "$(RUNS)" || { echo "no notebook in notebooks/ starts with '$(ONLY)'" >&2; exit 2; }
-	@status=0; $(MAKE) --no-print-directory --keep-going $(SIDE_BY_SIDE) $(RUNS) || status=1; \
-	  $(COMPANION) gallery --profile $(PROFILE) || status=1; exit $$status
-
-$(RUNS): run-%: .environment
-	@$(ALONE) $(COMPANION) figures --no-gallery --profile $(PROFILE) $(if $(RETRAIN),--retrain) notebooks/$*.ipynb
+	@test -n "$(NOTEBOOKS)" || { echo "no notebook in notebooks/ starts with '$(ONLY)'" >&2; exit 2; }
+	@$(ALONE) $(COMPANION) figures --jobs $(SIDE_BY_SIDE) --profile $(PROFILE) $(if $(RETRAIN),--retrain) $(NOTEBOOKS)
 
 gallery: .environment ## write figures/README.md and claims.csv again from what stands in figures/
 	@$(COMPANION) gallery --profile $(PROFILE)

@@ -5,13 +5,8 @@ such a kernel wait for ever, and a cell that timed out has been seen recorded as
 processes is ended when the time is up, and a notebook counts as run only if every code cell has an execution count.
 """
 
-import contextlib
 import json
 import os
-import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -21,10 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from inverse_graphics import paths
 from inverse_graphics.files import atomic_write, write_json
+from inverse_graphics.headless import NotebookProcess
 
 OK, FAILED, TIMED_OUT = "ok", "failed", "timed out"
 PROGRESS = "progress"  # file in a notebook's scratch folder that its training draws its bar into
@@ -86,14 +80,13 @@ def run_notebook(
     limit = timeout or (RETRAIN_TIMEOUT if retrain else TIMEOUTS[profile])
     folder = paths.BUILD / "notebooks" / profile
     folder.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ig-") as scratch:  # short: a socket's path may have 107 characters
         executed = Path(scratch) / path.name
         log = folder / f"{path.stem}.log"
         parameters = dict(zip(PARAMETERS, (profile, retrain), strict=True))
-        request = {"source": str(path), "executed": str(executed), "parameters": parameters}
-        with _child(request, Path(scratch), log) as process:
-            told = time.monotonic()
+        process = NotebookProcess(path, executed, parameters, log, _environment(Path(scratch)))
+        try:
+            started = told = time.monotonic()
             while process.poll() is None and not (stop and stop.is_set()) and time.monotonic() - started < limit:
                 time.sleep(0.05)
                 if time.monotonic() - told > PROGRESS_SECONDS:
@@ -101,6 +94,8 @@ def run_notebook(
                     if line := _last_line(Path(scratch) / PROGRESS):
                         progress(f"{path.stem[:2]}  {line}")
             code = process.poll()
+        finally:
+            process.end()
         notebook = _read(executed)
         if code is None:
             stopped_early = stop is not None and stop.is_set()
@@ -150,45 +145,14 @@ def run_notebooks(
             raise
 
 
-@contextlib.contextmanager
-def _child(request: dict[str, object], scratch: Path, log: Path) -> Iterator[subprocess.Popen]:
-    """A child process that runs papermill; on leaving, it and all that came of it are gone."""
-    environment = os.environ | {
+def _environment(scratch: Path) -> dict[str, str]:
+    return {
         "JUPYTER_RUNTIME_DIR": str(scratch),  # sockets and connection files: gone with the scratch folder
         "IPYTHONDIR": str(scratch / "ipython"),  # a reader's own IPython start-up files must not change a figure
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "INVERSE_GRAPHICS_HEADLESS": "1",  # widgets show their static figure
         "INVERSE_GRAPHICS_PROGRESS": str(scratch / PROGRESS),
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),  # spinning threads slow a busy machine down
     }
-    command = [sys.executable, "-m", "inverse_graphics.pipeline", json.dumps(request)]
-    with open(log, "w", encoding="utf-8") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,
-        )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            _end(process)
-
-
-def _end(process: subprocess.Popen) -> None:
-    """TERM, then KILL, to a process and its descendants (kernels have sessions of their own: one group is not all)."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        root = psutil.Process(process.pid)
-        tree = [*root.children(recursive=True), root]
-        for action in (psutil.Process.terminate, psutil.Process.kill):
-            for member in tree:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    action(member)
-            _, tree = psutil.wait_procs(tree, timeout=3)
-    process.wait()
 
 
 def _read(executed: Path) -> dict[str, Any] | None:
@@ -229,58 +193,3 @@ def _last_line(log: Path) -> str:
         return ""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     return lines[-1][:300] if lines else ""
-
-
-# What runs in the child process
-
-
-def _execute(source: str, executed: str, parameters: dict[str, object]) -> None:
-    # jsonschema, which nbformat brings in, imports it if it can and works without; its import builds a grammar for
-    # internationalised addresses, which takes seconds and which no notebook needs.
-    sys.modules.setdefault("rfc3987_syntax", None)
-
-    import ipykernel.kernelspec
-    import papermill
-    from jupyter_client import AsyncKernelManager
-    from jupyter_client.kernelspec import KernelSpec
-
-    class OwnKernelManager(AsyncKernelManager):
-        """Starts a kernel of this very interpreter, whatever kernel specs a machine has, and talks to it over sockets
-        that are files in our scratch folder (ports can be taken between choosing and binding one)."""
-
-        def __init__(self, **settings: object) -> None:
-            file = str(Path(executed).with_name("kernel"))
-            # The sockets' names begin with `ip`. Left to itself it is `kernel-ipc` in the working folder, and two
-            # notebooks of one folder get each other's messages.
-            super().__init__(transport="ipc", ip=f"{file}-ipc", connection_file=f"{file}.json", **settings)
-            self._kernel_spec = KernelSpec(**ipykernel.kernelspec.get_kernel_dict())
-
-    defined = papermill.inspect_notebook(source)
-    missing = [name for name in parameters if name not in defined]
-    if missing:
-        raise ValueError(f"the notebook's cell tagged `parameters` does not define {', '.join(missing)}")
-    papermill.execute_notebook(
-        source,
-        executed,
-        parameters=parameters,
-        kernel_name="python3",
-        kernel_manager_class=OwnKernelManager,
-        cwd=str(Path(source).parent),
-        progress_bar=False,
-        store_widget_state=False,  # a plotly widget's state is 5 MB; not wanted in an executed copy
-    )
-
-
-def _leave_with(parent: int, scratch: Path) -> None:
-    """End this process soon after its parent is gone, even killed; the kernel watches this process in the same way."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    shutil.rmtree(scratch, ignore_errors=True)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    request = json.loads(sys.argv[1])
-    watch = (os.getppid(), Path(request["executed"]).parent)
-    threading.Thread(target=_leave_with, args=watch, daemon=True).start()
-    _execute(**request)

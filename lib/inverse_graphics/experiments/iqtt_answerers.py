@@ -122,8 +122,9 @@ def config_for(profile: str, **changes: Any) -> AnswererConfig:
 def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
     """All that is trained of our own method, by a name for each.
 
-    `points-200` and the like go on from `points` with so many labels, as many as Table 3 has. `any_look` is for pictures
-    that are not ours: it has seen all sorts of looks, and as our questions cost nothing, it is told all answers.
+    `points-200` and the like go on from `points` with so many labels, as many as Table 3 has. `any_look` is for
+    pictures that are not ours: it has seen all sorts of looks, and as our questions cost nothing, it is told all
+    answers.
     """
     start = config_for(profile)
     labelled = {"unlabelled_steps": start.steps, "steps": max(1, start.steps // 4)}
