@@ -29,7 +29,8 @@ ORDER = (
     ("objectives", "metrics"),
     ("training",),
     ("experiments",),
-    ("plots", "gallery", "pipeline", "export"),
+    ("plots", "gallery", "headless"),
+    ("pipeline", "preloaded"),
     ("widgets", "surfel_widgets"),
     ("cli",),
 )

@@ -22,7 +22,8 @@ Data flows, and the package reads, in this order:
 | `experiments` | one file per experiment: frozen config, smoke / quick / paper, run |
 | `plots`, `widgets` | figures returned, never shown; live views with a static default |
 | `items`, `gallery` | the 50 paper items; figure files with their JSON, claims, verdicts, the gallery page |
-| `pipeline`, `cli` | run notebooks headlessly; the same verbs for a shell |
+| `pipeline`, `headless`, `preloaded` | run notebooks without a browser; their processes; what these have imported |
+| `cli` | the project's verbs for a shell |
 
 Names, one per idea:
 

@@ -76,6 +76,7 @@ class NotebookProcess:
 
 def _run(told: dict[str, Any], log: str, environment: dict[str, str], driver: int) -> None:
     os.setsid()
+    multiprocessing.set_start_method(None, force=True)  # what the notebook starts, it starts as anywhere else
     output = os.open(log, os.O_WRONLY | os.O_APPEND)
     for stream in (sys.stdout.fileno(), sys.stderr.fileno()):
         os.dup2(output, stream)
