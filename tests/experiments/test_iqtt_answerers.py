@@ -26,7 +26,9 @@ def folders(tmp_path_factory):
         yield
 
 
-@pytest.mark.parametrize("changes", [{"latent": "embedding"}, {"labels": 4, "self_training": 1.0}, {"mode": "hard"}])
+@pytest.mark.parametrize(
+    "changes", [{"latent": "embedding"}, {"labels": 4, "self_training": 1.0}, {"mode": "both", "answers_apart": True}]
+)
 def test_variants_train_and_are_judged_as_stored(changes, monkeypatch):
     result = run(config_for("smoke", **changes), runtime=RUNTIME)
     model = load_model(result)

@@ -8,9 +8,10 @@ from inverse_graphics.training.loop import Runtime, Step
 SMALL = {"size": 16, "channels": (4, 8), "blocks": (1, 1), "numbers": 12}
 
 
-def make(objective, pictures, latent="points"):
+def make(objective, pictures, latent="points", hard=False):
     torch.manual_seed(0)
-    trainer = AnswererTrainer(Answerer(AnswererSettings(latent=latent, **SMALL)), pictures, objective)
+    model, modes = Answerer(AnswererSettings(latent=latent, **SMALL)), torch.full((len(pictures),), hard)
+    trainer = AnswererTrainer(model, pictures, modes, objective)
     fabric = Runtime(accelerator="cpu", precision="32-true").fabric()
     fabric.launch()
     trainer.setup(fabric)
@@ -33,13 +34,26 @@ def test_terms_say_what_they_are(pictures):
     assert unknown.right == 0
 
 
-def test_mirror_images_count_only_where_they_are_asked_for(pictures):
-    """With nothing else to tell apart, a batch of one question costs nothing but for its own mirror images."""
+def test_mirror_images_count_only_where_they_are_asked_for_and_sure(pictures):
+    """With nothing else to tell apart, a batch of one question costs nothing but for its own mirror images, and these
+    may be right in `hard` mode."""
     batch = torch.tensor([3]), torch.tensor([-1])
-    for asked in (False, True):
-        trainer, fabric = make(AnswererObjective(mirror_images=asked), pictures)
+    for asked, hard in ((False, False), (True, False), (True, True)):
+        trainer, fabric = make(AnswererObjective(mirror_images=asked), pictures, hard=hard)
         terms = trainer.step(batch, Step(0, 0, 200, 1, fabric))
-        assert (terms.bags > 1e-3) == asked
+        assert (terms.bags > 1e-3) == (asked and not hard)
+        assert all(parameter.isfinite().all() for parameter in trainer.modules["scale"].parameters())
+
+
+def test_answers_that_look_alike_cost_where_they_are_known_to_differ(pictures):
+    batch, costs = (torch.tensor([3]), torch.tensor([-1])), []
+    for same in (False, True):
+        alike = pictures.clone()
+        if same:
+            alike[3, 2:] = alike[3, 1:2]
+        trainer, fabric = make(AnswererObjective(mirror_images=False, answers_apart=True), alike)
+        costs.append(trainer.step(batch, Step(0, 0, 200, 1, fabric)).bags)
+    assert 0 < costs[0] < costs[1]
 
 
 @pytest.mark.parametrize("latent", ["points", "embedding"])

@@ -7,6 +7,7 @@
 Not from the paper: the method is `objectives.multiple_instance`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,13 +35,13 @@ class AnswererConfig:
     """Everything that a trained answerer depends on, but the machine.
 
     Fields:
-        mode, look: of the questions trained on; `look` is a key of `LOOKS`.
+        mode, look: of the questions trained on: `paper`, `hard`, or `both` in turn; `look` is a key of `LOOKS`.
         questions: how many.
         labels: how many of them have a known answer, the first ones.
         test_questions: how many are judged in each mode; their objects occur in no question trained on.
         elsewhere_questions: how many of these are judged as another renderer draws them, too.
         size, channels, blocks, latent, numbers: see `AnswererSettings`.
-        mirror_images, memory, self_training: see `AnswererObjective`.
+        mirror_images, answers_apart, memory, self_training: see `AnswererObjective`.
         steps, batch_size: iterations, and questions in each.
         unlabelled_steps: of a training without any label that this one goes on from, with networks and nothing else; 0
             starts from nothing. Several numbers of labels can share it.
@@ -60,6 +61,7 @@ class AnswererConfig:
     latent: str = "points"
     numbers: int = 192
     mirror_images: bool = True
+    answers_apart: bool = False
     memory: int = 0
     self_training: float = 0.0
     steps: int = 2_500
@@ -70,7 +72,7 @@ class AnswererConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_choice("mode", self.mode, MODES)
+        require_choice("mode", self.mode, (*MODES, "both"))
         require_choice("look", self.look, LOOKS)
         if not 0 <= self.labels <= self.questions:
             raise ValueError(f"labels: expected 0 to {self.questions} (the questions), got {self.labels}")
@@ -159,14 +161,18 @@ def load_model(result: Result) -> Answerer:
 
 def _prepare(config: AnswererConfig, runtime: Runtime, retrain: bool) -> Plan:
     look = LOOKS[config.look]
-    known = make_questions(config.mode, config.questions, size=config.size, look=look)
+    parts = MODES if config.mode == "both" else (config.mode,)
+    known = [make_questions(mode, config.questions // len(parts), size=config.size, look=look) for mode in parts]
+    answers = _in_turn([part.answers for part in known])
+    hard = _in_turn([torch.full_like(part.answers, part.mode == "hard", dtype=torch.bool) for part in known])
     model = initialised(lambda: Answerer(config.settings()), config.seed)
     if start := config.unlabelled():
         load_rounded(model, run(start, runtime=runtime, retrain=retrain).weights())
     trainer = AnswererTrainer(
         model,
-        known.all_pictures(),
-        AnswererObjective(config.mirror_images, config.memory, config.self_training),
+        _in_turn([part.all_pictures() for part in known]),
+        hard,
+        AnswererObjective(config.mirror_images, config.answers_apart, config.memory, config.self_training),
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
     )
@@ -186,8 +192,14 @@ def _prepare(config: AnswererConfig, runtime: Runtime, retrain: bool) -> Plan:
             weights, numbers, arrays | {f"answers_{test.mode}": test.answers.to(torch.int8) for test in tests}
         )
 
-    data = [known.provenance() | {"labels": config.labels}, *(test.provenance() for test in tests)]
-    return Plan(trainer, _rows(known.answers, config.labels), config.steps, config.batch_size, data, judge_stored)
+    data = [part.provenance() | {"labels": config.labels // len(known)} for part in known]
+    data += [test.provenance() for test in tests]
+    return Plan(trainer, _rows(answers, config.labels), config.steps, config.batch_size, data, judge_stored)
+
+
+def _in_turn(parts: Sequence[Tensor]) -> Tensor:
+    """One of each part, then the next one of each."""
+    return parts[0] if len(parts) == 1 else torch.stack(tuple(parts), 1).flatten(0, 1)
 
 
 def _rows(answers: Tensor, labels: int) -> tuple[Tensor, Tensor]:

@@ -4,10 +4,11 @@ A question says that one of its three answers shows the reference's object: a ba
 other questions hold none, but by rare chance. So the reference must be more like its own bag than like any other: the
 contrastive loss of multiple instances (MIL-NCE, Miech et al. 2020).
 
-Two more things are known without a label. A picture mirrored left to right shows the mirror image of its object from a
-mirrored camera, so the mirrored answers of a question hold no positive unless the object is its own mirror image. And
-one answer is right, not two: confidence within the bag can feed itself (`self_training_loss`; the E and M steps of
-Dempster et al. 1977 with a single sharp E step).
+Three more things are known without a label. A question's answers show three objects, so the reference must be more like
+its bag than the bag's answers are like each other: that tells objects apart which differ by a cube. A picture mirrored
+left to right shows the mirror image of its object from a mirrored camera, so the mirrored answers of a question hold no
+positive unless the object is its own mirror image. And one answer is right, not two: confidence within the bag can feed
+itself (`self_training_loss`; the E and M steps of Dempster et al. 1977 with a single sharp E step).
 """
 
 import torch
@@ -26,7 +27,8 @@ def multiple_instance_loss(scores: Tensor, against: Tensor | None = None, answer
 
     Args:
         scores: (B, B, 3), s_ijk of reference i with answer k of question j, divided by a temperature.
-        against: (B, M) scores of reference i with pictures that cannot be right, or None.
+        against: (B, M) scores that row i must be better than: of reference i with pictures that cannot be right, or of
+            two pictures that cannot show the same object. None for none.
         answers: (B,) int64, the right answer, or −1 where that is not known; None where none is.
 
     Returns:

@@ -38,8 +38,9 @@ class AnswererObjective:
     """What a step minimises.
 
     Fields:
-        mirror_images: whether mirror images of all answers are held against every reference. Right where wrong answers
-            are not mirror images themselves, that is, not in `hard` mode.
+        mirror_images: whether mirror images of all answers are held against every reference; of `hard` questions, where
+            one may be right, only those of other questions' answers.
+        answers_apart: whether how alike a question's answers are to each other is held against its reference, too.
         memory: how many latents of answers of the last steps are held against every reference, too. Raising it makes
             finer differences count, and mistakes an object that comes again for another one more often.
         self_training: weight of `self_training_loss`, from half of the training on. Raising it makes wrong guesses
@@ -47,6 +48,7 @@ class AnswererObjective:
     """
 
     mirror_images: bool = True
+    answers_apart: bool = False
     memory: int = 0
     self_training: float = 0.0
 
@@ -89,6 +91,7 @@ class AnswererTrainer:
         model: trained in place.
         pictures: (N, 4, 3, S, S) uint8 of all questions, held once; a step's batch says which of them and what is
             known: (B,) int64 numbers of questions, and (B,) int64 answers, −1 where not known.
+        hard: (N,) bool, which questions are of `hard` mode.
         objective: see there.
         learning_rate: the highest; it rises over `WARM_UP` steps and falls to 0 along a cosine.
         weight_decay: of AdamW.
@@ -98,11 +101,12 @@ class AnswererTrainer:
         self,
         model: Answerer,
         pictures: Tensor,
+        hard: Tensor,
         objective: AnswererObjective,
         learning_rate: float = 2e-3,
         weight_decay: float = 1e-2,
     ) -> None:
-        self.pictures, self.objective, self.learning_rate = pictures, objective, learning_rate
+        self.pictures, self.hard, self.objective, self.learning_rate = pictures, hard, objective, learning_rate
         self.model = model
         self.modules: dict[str, nn.Module] = {"answerer": model, "scale": Scale()}
         self.memory = Memory(objective.memory, model.settings.numbers)
@@ -134,12 +138,7 @@ class AnswererTrainer:
         latents = torch.where(turned[:, None], self.model.mirrored(latents), latents).unflatten(0, (-1, 4))
         references, others = latents[:, 0], latents[:, 1:].flatten(0, 1)
         scores = self._run["scale"](self.model.likeness(references, others)).unflatten(1, (-1, 3))
-        wrong = [self.memory.known()]
-        if self.objective.mirror_images:
-            wrong = [wrong[0], self.model.mirrored(wrong[0]), self.model.mirrored(others)]
-        wrong = torch.cat(wrong)
-        against = self._run["scale"](self.model.likeness(references, wrong)) if len(wrong) else None
-        bags = multiple_instance_loss(scores, against, answers)
+        bags = multiple_instance_loss(scores, self._against(latents, numbers), answers)
         own = scores.diagonal().T
         certainty = self_training_loss(own)
         weight = self.objective.self_training if now.fraction >= 0.5 else 0.0
@@ -152,3 +151,19 @@ class AnswererTrainer:
         known = answers >= 0
         right = ((own.argmax(1) == answers) & known).sum() / known.sum().clamp_min(1)
         return AnswererTerms(total, bags, certainty, right, self.modules["scale"].logarithm.detach().exp())
+
+    def _against(self, latents: Tensor, numbers: Tensor) -> Tensor | None:
+        """What (B, M) the references' own answers are to be better than, from latents (B, 4, L) of questions."""
+        references, answers = latents[:, 0], latents[:, 1:]
+        mirrored, found = self.model.mirrored, []
+        if self.objective.mirror_images:
+            own = torch.eye(len(latents), dtype=torch.bool, device=latents.device).repeat_interleave(3, 1)
+            unsure = own & self.hard[numbers.cpu()].to(latents.device)[:, None]
+            scores = self._run["scale"](self.model.likeness(references, mirrored(answers.flatten(0, 1))))
+            found.append(scores.masked_fill(unsure, -torch.inf))
+        if self.objective.answers_apart:
+            found.append(self._run["scale"](self.model.likeness(answers, answers)[:, *torch.triu_indices(3, 3, 1)]))
+        if len(known := self.memory.known()):
+            wrong = torch.cat((known, mirrored(known))) if self.objective.mirror_images else known
+            found.append(self._run["scale"](self.model.likeness(references, wrong)))
+        return torch.cat(found, 1) if found else None
