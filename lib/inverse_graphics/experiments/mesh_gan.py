@@ -107,7 +107,7 @@ QUICK = {
     "size": 32,
     "latent": 64,
     "style": 64,
-    "widths": (64, 64, 64, 48, 24),
+    "widths": (64, 64, 48, 32, 16),
     "mapping_layers": 4,
     "penalty_every": 8,
     "average": 0.998,

@@ -96,7 +96,7 @@ class SynthesisBlock(nn.Module):
 
     def forward(self, features: Tensor | None, styles: tuple[Tensor, Tensor], noises: tuple[Tensor, Tensor]) -> Tensor:
         if self.constant is not None:
-            features = self.constant.expand(len(styles[0]), -1, -1, -1)
+            features = self.constant.expand(len(styles[0]), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         else:
             features = self.up(F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False))
         features = self.first(features, styles[0], noises[0])
@@ -179,6 +179,7 @@ class Discriminator(nn.Module):
     def forward(self, pictures: Tensor, fade: float = 1.0) -> Tensor:
         """Scores (B,) of pictures (B, C, S, S); `fade` as in the generator."""
         last = blocks_for(pictures.shape[-1], len(self.inlet)) - 1
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
         features = F.leaky_relu(self.inlet[last](pictures), SLOPE)
         for i in range(last, 0, -1):
             features = self.blocks[i - 1](features)
