@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 import pytest
 import torch
 
@@ -5,10 +7,12 @@ from inverse_graphics import paths
 from inverse_graphics.datasets import heads
 from inverse_graphics.experiments import running
 from inverse_graphics.experiments.mesh_gan import (
+    PRIORS,
     VARIANTS,
     config_for,
     configs,
     load_generator,
+    prior_configs,
     run,
     sample_scenes,
     sample_views,
@@ -36,6 +40,8 @@ def test_variants_train_on_stand_ins_and_are_judged(variant, monkeypatch):
     stand_in = "toy_cars" if variant == "car" else "heads"
     assert result.name.startswith(f"meshes-{stand_in}-{variant}") and result.config["dataset"] == stand_in
     found = result.numbers["frechet"]["hog-colour"]
+    depth = result.numbers["depth"]
+    assert depth["generated"]["count"] == 16 and depth["floor"]["relief"] == 0
     assert found["counts"] == [64, 16] and found["distance"] > 0 and 0 < result.numbers["covered"] < 1
     generator = load_generator(result)
     scene, latents = sample_scenes(config, generator, 16)
@@ -58,3 +64,13 @@ def test_table_2_s_variants_differ_in_what_it_says():
 def test_unknown_variants_list_the_valid_ones():
     with pytest.raises(ValueError, match="variant: expected one of car, crisp, full, size, soft, view"):
         config_for("quick", "bus")
+
+
+def test_each_prior_is_left_out_by_itself():
+    found = prior_configs("quick")
+    assert {config.dataset for config in found.values()} == {"heads"}
+    whole = asdict(found["all"])
+    for name, config in found.items():
+        differing = {field for field, value in asdict(config).items() if value != whole[field]} - {"variant"}
+        assert differing == set(PRIORS[name])
+    assert len({config.name for config in found.values()}) == len(found)

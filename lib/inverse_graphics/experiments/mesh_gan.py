@@ -15,6 +15,7 @@ from torch import Tensor
 
 from inverse_graphics.checks import require_choice
 from inverse_graphics.datasets import available, load, stand_in_for
+from inverse_graphics.experiments.mesh_judgement import judge_depth, truth_for
 from inverse_graphics.experiments.running import Outcome, Plan, initialised, load_rounded, rounded, train
 from inverse_graphics.metrics.frechet import available_features, between_halves, extract, frechet_distance, moments
 from inverse_graphics.models.meshes import MeshGANSettings, MeshGenerator, Scene
@@ -27,6 +28,7 @@ from inverse_graphics.training.meshes import MeshGANObjective, MeshGANTrainer
 PROFILES = ("smoke", "quick", "paper")
 FEATURES = ("squeezenet-1.1", "hog-colour")  # that distances are measured with, where they can be had
 EXAMPLES = 16
+DEPTHS = 256  # shapes whose depth is compared with true ones
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class MeshGANConfig:
         steps, batch_size: iterations, and real pictures in each.
         learning_rate, first_moment, second_moment: of Adam.
         size, latent, style, widths, mapping_layers, start, levels, limited, band: see `MeshGANSettings`.
-        azimuth, elevation, gamma, penalty_every, mixing, average, first, grown_after, fading: see `MeshGANObjective`.
+        azimuth, elevation, moving, gamma, penalty_every, mixing, average, first, grown_after, fading: see
+            `MeshGANObjective`.
         seed: of initial weights, order of pictures and latents.
     """
 
@@ -65,6 +68,7 @@ class MeshGANConfig:
     band: float = 1.0
     azimuth: float = 45.0
     elevation: float = 15.0
+    moving: bool = True
     gamma: float = 10.0
     penalty_every: int = 1
     mixing: float = 0.9
@@ -123,6 +127,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "view": {"azimuth": 120.0},
     "car": {"dataset": "cars", "start": "sheet", "limited": False},
 }
+# Section 4's claim, on made-up heads: what keeps shapes from being ambiguous, each left out by itself
+PRIORS: dict[str, dict[str, Any]] = {
+    "all": {},
+    "no pyramid": {"levels": 1},
+    "no sphere": {"start": "sheet"},
+    "no size limit": {"limited": False},
+    "one view": {"azimuth": 0.0, "elevation": 0.0},
+    "still background": {"moving": False},
+}
 
 
 def config_for(profile: str, variant: str = "full", **changes: Any) -> MeshGANConfig:
@@ -135,6 +148,15 @@ def config_for(profile: str, variant: str = "full", **changes: Any) -> MeshGANCo
 def configs(profile: str, seed: int = 0) -> dict[str, MeshGANConfig]:
     """Table 2, by the paper's names in small letters. BUS is left out: there are no photographs of buses to be had."""
     return {variant: config_for(profile, variant, seed=seed) for variant in VARIANTS}
+
+
+def prior_configs(profile: str, seed: int = 0) -> dict[str, MeshGANConfig]:
+    """FULL on made-up heads, whose depth is known, and what becomes of it without each of its priors."""
+    start = config_for(profile, "full", dataset="heads", seed=seed)
+    return {
+        name: replace(start, variant="full" if name == "all" else name.replace(" ", "_"), **changes)
+        for name, changes in PRIORS.items()
+    }
 
 
 def run(config: MeshGANConfig, *, runtime: Runtime | None = None, retrain: bool = False) -> Result:
@@ -185,9 +207,10 @@ def judge(config: MeshGANConfig, generator: MeshGenerator, real: Tensor) -> tupl
     """Numbers of a trained generator, and latents for figures.
 
     Returns:
-        numbers: `frechet`, by features that can be had here (`metrics.frechet`): `distance`, its floor `between_halves`
-            of the real pictures, and how many pictures on either hand; `covered`, the mean share of a picture that the
-            object covers.
+        numbers: `depth`, how like true shapes the generated ones are (`mesh_judgement`); `frechet`, by features that
+            can be had here (`metrics.frechet`): `distance`, its floor `between_halves` of the real pictures, and how
+            many pictures on either hand; `covered`, the mean share of a picture that the object covers, and
+            `truly_covered`, that of true ones.
         arrays: `latents` and `background_latents` (16, Z) of examples.
     """
     made, covered = [], []
@@ -209,8 +232,17 @@ def judge(config: MeshGANConfig, generator: MeshGenerator, real: Tensor) -> tupl
             "between_halves": between_halves(real, name).distance,
             "counts": [one.count, other.count],
         }
-    numbers = {"frechet": distances, "covered": torch.cat(covered).mean().item(), "side": config.size}
-    _, latents = sample_scenes(config, generator, EXAMPLES, 0)
+    count = min(DEPTHS, config.judged)
+    truth = truth_for(config.dataset, count, config.size)
+    depth = judge_depth(sample_scenes(config, generator, count)[0], truth)
+    numbers = {
+        "frechet": distances,
+        "depth": {name: likeness._asdict() for name, likeness in depth.items()},
+        "covered": torch.cat(covered).mean().item(),
+        "truly_covered": truth.depth.isfinite().float().mean().item(),
+        "side": config.size,
+    }
+    _, latents = sample_scenes(config, generator, EXAMPLES)
     return numbers, dict(zip(("latents", "background_latents"), latents, strict=True))
 
 

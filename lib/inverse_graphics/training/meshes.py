@@ -38,6 +38,7 @@ class MeshGANObjective:
 
     Fields:
         azimuth, elevation: degrees, the farthest to either side that objects are seen from, evenly.
+        moving: whether each picture shows another part of its background. Else an object may as well be painted on it.
         gamma: of R1. Raising it calms the game and slows it down.
         penalty_every: steps between penalties, each of which weighs as many times more. Raising it saves time.
         mixing: share of the scenes whose styles are of two latents, one up to a random layer, the other from there.
@@ -49,6 +50,7 @@ class MeshGANObjective:
 
     azimuth: float = 45.0
     elevation: float = 15.0
+    moving: bool = True
     gamma: float = GAMMA
     penalty_every: int = 1
     mixing: float = 0.9
@@ -150,7 +152,8 @@ class MeshGANTrainer:
             azimuth * math.radians(self.objective.azimuth),
             elevation * math.radians(self.objective.elevation),
         )
-        return scene.render(unit_ball_cameras(azimuth, elevation), now.uniform(2), self.settings.band).image
+        corner = now.uniform(2) if self.objective.moving else None
+        return scene.render(unit_ball_cameras(azimuth, elevation), corner, self.settings.band).image
 
     def _update(self, name: str, loss: Tensor) -> None:
         for optimizer in self._steps.values():  # the generator's loss reaches the discriminator, too: clear both
