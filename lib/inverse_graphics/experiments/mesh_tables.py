@@ -1,0 +1,97 @@
+"""szabo-t2 and szabo-c1: Table 2 of Szabó & Favaro 2019 beside ours, and what its priors are good for."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from inverse_graphics.results import Result
+
+# Fréchet inception distances as printed, on FFHQ and LSUN
+PRINTED = {"crisp": 377.6, "soft": 100.2, "size": 94.6, "full": 63.3, "view": 141.8, "car": 59.6, "bus": 65.3}
+ADDED = ("crisp", "soft", "size", "full")  # each has one thing more than the one before
+FAR = 2.0  # times as far: "far worse"
+
+
+def frechet_table(results: Mapping[str, Result]) -> pd.DataFrame:
+    """Table 2: a row per variant, with distances by the features that there are, their floors, and the printed ones."""
+    rows: dict[str, dict[str, Any]] = {}
+    for name, result in results.items():
+        row: dict[str, Any] = {"data": result.config["dataset"], "printed (Inception)": PRINTED[name]}
+        for features, found in result.numbers["frechet"].items():
+            row[features] = found["distance"]
+            row[f"{features}, real halves"] = found["between_halves"]
+        row |= {"covers, %": 100 * result.numbers["covered"], "pictures made": result.config["judged"]}
+        rows[name.upper()] = row
+    rows["BUS"] = {"data": "no photographs of buses here", "printed (Inception)": PRINTED["bus"]}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("variant")
+
+
+def order_verdict(distances: Mapping[str, float]) -> tuple[str, str]:
+    """Whether Table 2's order holds: CRISP far worse than SOFT, each addition better, VIEW worse than FULL.
+
+    Args:
+        distances: by variant, at least those of `ADDED` and `view`.
+
+    Returns:
+        The verdict and, unless it is `reproduced`, what does not hold.
+    """
+    kept = {"CRISP is far worse than SOFT": distances["crisp"] > FAR * distances["soft"]}
+    for before, after in itertools.pairwise(ADDED[1:]):
+        kept[f"{after.upper()} is better than {before.upper()}"] = distances[after] < distances[before]
+    kept["VIEW is worse than FULL"] = distances["view"] > distances["full"]
+    return _verdict(kept)
+
+
+def prior_table(results: Mapping[str, Result]) -> pd.DataFrame:
+    """A row per set of priors: likeness of depth and relief to true shapes, inverted share, cover; and two to compare
+    with."""
+    rows = {}
+    for name, result in results.items():
+        found = result.numbers["depth"]["generated"]
+        rows["all priors" if name == "all" else name] = _row(found) | {"covers, %": 100 * result.numbers["covered"]}
+    known = results["all"].numbers
+    rows["a ball (floor)"] = _row(known["depth"]["floor"])
+    rows["other true heads (ceiling)"] = _row(known["depth"]["ceiling"]) | {"covers, %": 100 * known["truly_covered"]}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("trained with")
+
+
+def prior_verdict(numbers: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
+    """Whether the priors resolve what Section 4 calls ambiguous: with all of them, shapes are like true ones and hardly
+    any is inverted, and without the view's or the background's something of this is lost.
+
+    Args:
+        numbers: by the names of `mesh_gan.PRIORS`, a result's numbers.
+    """
+    depth = {name: found["depth"]["generated"] for name, found in numbers.items()}
+    whole = depth["all"]
+    cover = {name: abs(found["covered"] - found["truly_covered"]) for name, found in numbers.items()}
+    return _verdict(
+        {
+            "with all priors depth is correlated with true depth over 0.5": whole["correlation"] > 0.5,
+            "with all priors fewer than 5 % of the shapes are inverted": whole["inverted"] < 0.05,
+            "shapes seen from one side only are less like true ones": depth["one view"]["correlation"]
+            < whole["correlation"],
+            "before a background that stands still objects cover less as true ones do": cover["still background"]
+            > cover["all"],
+        }
+    )
+
+
+def _verdict(kept: Mapping[str, bool]) -> tuple[str, str]:
+    broken = [claim for claim, holds in kept.items() if not holds]
+    if not broken:
+        return "reproduced", ""
+    return ("partly" if len(broken) < len(kept) else "not reproduced"), "not so: " + "; ".join(broken)
+
+
+def _row(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "depth, correlation": found["correlation"],
+        "± shapes": found["spread"],
+        "relief, correlation": found["relief"],
+        "inverted, %": 100 * found["inverted"],
+        "overlap": found["overlap"],
+        "n": found["count"],
+    }

@@ -1,0 +1,67 @@
+import copy
+from types import SimpleNamespace
+
+import pytest
+
+from inverse_graphics.experiments.mesh_gan import PRIORS, VARIANTS
+from inverse_graphics.experiments.mesh_tables import (
+    PRINTED,
+    frechet_table,
+    order_verdict,
+    prior_table,
+    prior_verdict,
+)
+
+
+def test_the_printed_order_is_the_paper_s_own():
+    assert order_verdict(PRINTED) == ("reproduced", "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome", "reason"),
+    [
+        ({"crisp": 110.0}, "partly", "not so: CRISP is far worse than SOFT"),
+        ({"full": 95.0}, "partly", "not so: FULL is better than SIZE"),
+        ({"crisp": 1, "size": 101, "full": 200, "view": 9}, "not reproduced", "not so: CRISP"),
+    ],
+)
+def test_what_breaks_the_order_is_named(changes, outcome, reason):
+    found, why = order_verdict(PRINTED | changes)
+    assert found == outcome and why.startswith(reason)
+
+
+def test_table_2_has_all_its_rows():
+    numbers = {"frechet": {"hog-colour": {"distance": 3.0, "between_halves": 0.5}}, "covered": 0.25}
+    result = SimpleNamespace(numbers=numbers, config={"dataset": "heads", "judged": 16})
+    table = frechet_table(dict.fromkeys(VARIANTS, result))
+    assert list(table.index) == [name.upper() for name in PRINTED]
+    assert table.loc["FULL", "hog-colour"] == 3 and table.loc["FULL", "printed (Inception)"] == 63.3
+    assert table.loc["CAR", "covers, %"] == 25
+
+
+def likeness(correlation, inverted=0.0):
+    return {"correlation": correlation, "spread": 0.1, "relief": 0.2, "inverted": inverted, "overlap": 0.8, "count": 9}
+
+
+@pytest.fixture
+def numbers():
+    depth = {"generated": likeness(0.8), "floor": likeness(0.6), "ceiling": likeness(0.95)}
+    found = {name: {"depth": copy.deepcopy(depth), "covered": 0.4, "truly_covered": 0.4} for name in PRIORS}
+    found["one view"]["depth"]["generated"] = likeness(0.1, 0.5)
+    found["still background"]["covered"] = 0.1
+    return found
+
+
+def test_priors_that_help_are_found(numbers):
+    assert prior_verdict(numbers) == ("reproduced", "")
+    table = prior_table({name: SimpleNamespace(numbers=found) for name, found in numbers.items()})
+    assert list(table.index) == ["all priors", *list(PRIORS)[1:], "a ball (floor)", "other true heads (ceiling)"]
+    assert table.loc["one view", "inverted, %"] == 50
+
+
+def test_priors_that_do_not_help_are_found_out(numbers):
+    numbers["still background"]["covered"] = 0.4
+    outcome, reason = prior_verdict(numbers)
+    assert outcome == "partly" and "background" in reason
+    numbers["all"]["depth"]["generated"] = likeness(0.05, 0.4)
+    assert prior_verdict(numbers)[0] == "not reproduced"
