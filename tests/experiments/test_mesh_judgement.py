@@ -1,5 +1,3 @@
-import math
-
 import pytest
 import torch
 
@@ -63,7 +61,7 @@ def test_shapes_that_hardly_meet_are_missing():
     depth = torch.full((2, 1, 8, 8), torch.inf)
     depth[:, :, :4] = 1 + torch.rand(2, 1, 4, 8)
     found = compare_depths(depth, depth.flip(2), depth)
-    assert found.missing == 1 and math.isnan(found.correlation) and found.overlap == 0
+    assert found.missing == 1 and found.correlation == found.spread == found.relief == found.overlap == 0
 
 
 def test_sizes_must_agree(truth):

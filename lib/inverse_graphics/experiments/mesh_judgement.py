@@ -6,7 +6,6 @@ correlated over the pixels that both cover. All heads have much in common; how m
 A ball has its front and its back right, too (`floor`); relief is what a shape has beyond the ball.
 """
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -25,7 +24,8 @@ BALL = 0.65  # radius of the ball that relief is told from: about a head's
 class Likeness(NamedTuple):
     """Of `count` pairs of depth maps: mean `correlation` of depth and its standard `spread`; the same of `relief`; the
     share `inverted`, where depth is correlated negatively, as a hollow mask's is; `overlap`, the mean ratio of the
-    shared pixels to all covered ones; the share `missing` of pairs that share too few pixels to be compared."""
+    shared pixels to all covered ones; the share `missing` of pairs that share too few pixels to be compared. Where all
+    are missing, the others are 0."""
 
     correlation: float
     spread: float
@@ -64,12 +64,12 @@ def compare_depths(depth: Tensor, truth: Tensor, ball: Tensor) -> Likeness:
         both = shared & round_one.isfinite()
         if both.sum() >= FEWEST:
             reliefs.append(_correlation((one - round_one)[both], (other - round_one)[both]))
-    found = torch.tensor(values)
+    found = torch.tensor(values or [0.0])
     return Likeness(
-        correlation=found.mean().item() if values else math.nan,
-        spread=found.std().item() if len(values) > 1 else math.nan,
-        relief=torch.tensor(reliefs).mean().item() if reliefs else math.nan,
-        inverted=(found < 0).double().mean().item() if values else math.nan,
+        correlation=found.mean().item(),
+        spread=found.std(unbiased=len(found) > 1).item(),
+        relief=torch.tensor(reliefs or [0.0]).mean().item(),
+        inverted=(found < 0).double().mean().item(),
         overlap=sum(overlaps) / len(overlaps),
         missing=1 - len(values) / len(depth),
         count=len(depth),
