@@ -1,15 +1,21 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from inverse_graphics import paths
+from inverse_graphics.datasets import iqtt as datasets_iqtt
 from inverse_graphics.datasets.iqtt import make_questions
 from inverse_graphics.experiments import iqtt_answerers, running
 from inverse_graphics.experiments.iqtt_answerers import (
+    KNOBS,
+    LOOKS,
     AnswererConfig,
     config_for,
     judge,
     judge_elsewhere,
     load_model,
+    look_configs,
     run,
 )
 from inverse_graphics.training.loop import Runtime
@@ -79,3 +85,11 @@ def test_wrong_settings_are_refused():
         AnswererConfig(look="pretty")
     with pytest.raises(ValueError, match="profile: expected one of"):
         config_for("fast")
+
+
+def test_each_knob_of_a_look_is_left_out_once():
+    assert sorted(knob for knobs in KNOBS.values() for knob in knobs) == sorted(datasets_iqtt.KNOBS)
+    found = look_configs("quick")
+    assert len(found) == len(KNOBS) + 2 and len({config.name for config in found.values()}) == len(found)
+    assert LOOKS[found["no crop"].look] == replace(LOOKS["randomised"], shift=0.0)
+    assert found["all"].steps == found["none"].steps == 400 and found["all"].labels == found["all"].questions

@@ -24,7 +24,27 @@ from inverse_graphics.results import Result, config_from_fields, find_result
 from inverse_graphics.training.iqtt import AnswererObjective, AnswererTrainer
 from inverse_graphics.training.loop import Runtime
 
-LOOKS = {"published": PUBLISHED, "randomised": RANDOMISED}
+# What of a look is drawn at random, by what a person would call it: each can be left as published
+KNOBS = {
+    "field of view": ("field_of_view",),
+    "distance": ("distance",),
+    "crop": ("shift",),
+    "light colours": ("tint",),
+    "cones": ("red_cone", "green_cone"),
+    "brightness": ("brightness", "ambient"),
+    "attenuation": ("quadratic",),
+    "albedo": ("albedo",),
+    "background": ("background",),
+    "vignette": ("vignette",),
+    "resolution": ("resolution",),
+    "antialiasing": ("antialiasing",),
+    "compression": ("compression",),
+}
+LOOKS = {
+    "published": PUBLISHED,
+    "randomised": RANDOMISED,
+    **{f"without {name}": RANDOMISED.without(*knobs) for name, knobs in KNOBS.items()},
+}
 PROFILES = ("smoke", "quick", "paper")
 LABELS = (200, 1_000, 10_000)  # of Table 3
 KNOWN_SHARE = 0.25  # of what is trained on, at least, where some answers are known: they are shown again and again
@@ -79,7 +99,7 @@ class AnswererConfig:
 
     @property
     def name(self) -> str:
-        words = ["iqtt", self.latent, self.mode, *(["randomised"] if self.look == "randomised" else [])]
+        words = ["iqtt", self.latent, self.mode, *([self.look.replace(" ", "_")] if self.look != "published" else [])]
         return "-".join([*words, f"{self.labels}_labels"])
 
     def unlabelled(self) -> "AnswererConfig | None":
@@ -137,6 +157,19 @@ def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
         "any_look": {"look": "randomised", "labels": start.questions},
     }
     return {name: config_for(profile, seed=seed, **changes) for name, changes in wanted.items()}
+
+
+def look_configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
+    """Shorter trainings on fewer questions, all answers told: each knob left as published, none of them, and all.
+
+    What a knob is good for shows in `elsewhere`: how many questions are answered as another renderer draws them.
+    """
+    start = config_for(profile)
+    questions = max(8, start.questions // 4)
+    shorter = {"questions": questions, "labels": questions, "steps": max(1, start.steps * 4 // 25)}
+    shorter["elsewhere_questions"] = 2 * start.elsewhere_questions
+    looks = {"all": "randomised", **{f"no {name}": f"without {name}" for name in KNOBS}, "none": "published"}
+    return {name: config_for(profile, seed=seed, look=look, **shorter) for name, look in looks.items()}
 
 
 def run(config: AnswererConfig, *, runtime: Runtime | None = None, retrain: bool = False) -> Result:

@@ -109,8 +109,8 @@ class Answerer(nn.Module):
     def scores(self, pictures: Tensor) -> Tensor:
         """Scores (N, 3) of the answers of questions (N, 4, 3, H, W) in [0, 1], the reference first.
 
-        A question is seen twice, as it is and in a mirror: the mean of two likenesses. (The mean of two latents would not
-        do: two sets of points for one object may be turned apart.)
+        A question is seen twice, as it is and in a mirror: the mean of two likenesses. (The mean of two latents would
+        not do: two sets of points for one object may be turned apart.)
         """
         flat = pictures.flatten(0, 1)
         seen = [self(part).unflatten(0, (-1, 4)) for part in (flat, flat.flip(3))]
