@@ -144,9 +144,9 @@ def config_for(profile: str, **changes: Any) -> AnswererConfig:
 def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
     """All that is trained of our own method, by a name for each.
 
-    `points-200` and the like go on from `points` with so many labels, as many as Table 3 has. `any_look` is for
-    pictures that are not ours: it has seen all sorts of looks, and as our questions cost nothing, it is told all
-    answers.
+    `both_modes` has seen `hard` questions, too, without an answer. `points-200` and the like go on from `points` with
+    so many labels, as many as Table 3 has. `any_look` is for pictures that are not ours: it has seen all sorts of
+    looks, and as our questions cost nothing, it is told all answers.
     """
     start = config_for(profile)
     labelled = {"unlabelled_steps": start.steps, "steps": max(1, start.steps // 4)}
@@ -154,6 +154,7 @@ def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
         "points": {},
         **{f"points-{labels}": labelled | {"labels": min(labels, start.questions)} for labels in LABELS},
         "embedding": {"latent": "embedding"},
+        "both_modes": {"mode": "both", "answers_apart": True},
         "any_look": {"look": "randomised", "labels": start.questions},
     }
     return {name: config_for(profile, seed=seed, **changes) for name, changes in wanted.items()}
