@@ -1,4 +1,4 @@
-# The shell's door to the project. What each verb does is in lib/inverse_graphics/cli.py.
+# The shell's door to the project. What each verb does is in lib/inverse_graphics/verbs/.
 #
 #   PROFILE=smoke|quick|paper   size of the experiments (default quick)
 #   RETRAIN=1                   train again instead of loading finished results

@@ -32,6 +32,7 @@ ORDER = (
     ("plots", "gallery", "headless"),
     ("pipeline", "preloaded"),
     ("widgets", "surfel_widgets"),
+    ("verbs",),
     ("cli",),
 )
 ROW = {room: row for row, rooms in enumerate(ORDER) for room in rooms}

@@ -23,7 +23,7 @@ Data flows, and the package reads, in this order:
 | `plots`, `widgets` | figures returned, never shown; live views with a static default |
 | `items`, `gallery` | the 50 paper items; figure files with their JSON, claims, verdicts, the gallery page |
 | `pipeline`, `headless`, `preloaded` | run notebooks without a browser; their processes; what these have imported |
-| `cli` | the project's verbs for a shell |
+| `cli`, `verbs` | what is asked for in a shell; what each verb does |
 
 Names, one per idea:
 

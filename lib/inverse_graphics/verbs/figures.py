@@ -1,0 +1,109 @@
+"""`figures`, `gallery`, `train` and `ship`: notebooks run, experiments trained, results kept."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from inverse_graphics import paths
+from inverse_graphics.verbs import Failure, UsageError
+from inverse_graphics.verbs.arguments import add_profile, positive
+
+
+def add_parsers(verbs: argparse._SubParsersAction) -> None:
+    figures = verbs.add_parser("figures", help="run notebooks headlessly, then write the gallery")
+    figures.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="a file, or how its name starts (05); all")
+    add_profile(figures)
+    figures.add_argument("--retrain", action="store_true", help="train again instead of loading finished results")
+    figures.add_argument("--jobs", type=positive(int), default=1, metavar="N", help="notebooks side by side")
+    figures.add_argument("--timeout", type=positive(float), metavar="S", help="seconds a notebook may take")
+    figures.add_argument("--no-gallery", action="store_true", help="do not write the gallery afterwards")
+    figures.set_defaults(run=_figures)
+
+    train = verbs.add_parser("train", help="train an experiment, or find it finished")
+    train.add_argument("experiment", metavar="EXPERIMENT", help="the paper item it serves, for example ucar-f4")
+    add_profile(train)
+    train.add_argument("--seed", type=int, default=0, metavar="N")
+    train.add_argument("--retrain", action="store_true", help="train again even if a finished result is there")
+    train.add_argument("--accelerator", default="auto", help="Lightning Fabric's: auto, cpu, gpu, mps")
+    train.add_argument("--devices", type=positive(int), default=1, metavar="N", help="devices in each node")
+    train.add_argument("--num-nodes", type=positive(int), default=1, metavar="N")
+    train.add_argument("--strategy", default="auto", help="Lightning Fabric's: auto, ddp, fsdp")
+    train.add_argument("--precision", default="auto", help="Lightning Fabric's: auto, 32-true, bf16-mixed")
+    train.set_defaults(run=_train)
+
+    gallery = verbs.add_parser("gallery", help="write the gallery and claims.csv from what stands in figures/")
+    add_profile(gallery)
+    gallery.set_defaults(run=_gallery)
+
+    ship = verbs.add_parser("ship", help="copy a finished result from runs/ to data/checkpoints/, with its hashes")
+    ship.add_argument("name", help="name of a folder in runs/")
+    ship.add_argument("--numbers-only", action="store_true", help="leave the weights behind, for further seeds")
+    ship.set_defaults(run=_ship)
+
+
+def _figures(options: argparse.Namespace) -> int:
+    from inverse_graphics.pipeline import OK, run_notebooks
+
+    outcomes = run_notebooks(
+        _find_notebooks(options.notebooks),
+        jobs=options.jobs,
+        report=lambda outcome: print(outcome, flush=True),
+        profile=options.profile,
+        retrain=options.retrain,
+        timeout=options.timeout,
+    )
+    if not options.no_gallery:
+        _gallery(options)
+    return 0 if all(outcome.status == OK for outcome in outcomes) else 1
+
+
+def _find_notebooks(wanted: Sequence[str]) -> list[Path]:
+    there = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
+    found = []
+    for name in wanted or [""]:
+        matches = [Path(name)] if Path(name).is_file() else [path for path in there if path.name.startswith(name)]
+        if not matches:
+            raise UsageError(f"no notebook {name!r}; there are {', '.join(path.stem for path in there) or 'none'}")
+        found += [path for path in matches if path not in found]
+    return found
+
+
+def _train(options: argparse.Namespace) -> int:
+    from inverse_graphics.datasets import DatasetError
+    from inverse_graphics.experiments import catalogue
+    from inverse_graphics.results import ResultError
+    from inverse_graphics.training.checkpoints import CheckpointError
+    from inverse_graphics.training.loop import Runtime, TrainingDiverged
+
+    if options.experiment not in catalogue.EXPERIMENTS:
+        raise UsageError(f"no experiment {options.experiment!r}; there are {', '.join(sorted(catalogue.EXPERIMENTS))}")
+    flags = ("accelerator", "devices", "num_nodes", "strategy", "precision")
+    runtime = Runtime(**{name: getattr(options, name) for name in flags})
+    asked = {"profile": options.profile, "seed": options.seed, "retrain": options.retrain}
+    try:
+        results = catalogue.train(options.experiment, runtime=runtime, **asked)
+    except (DatasetError, ResultError, CheckpointError, TrainingDiverged, ValueError) as error:
+        raise Failure(error) from error
+    for result in results:
+        print(f"{result.name}  {result.origin}")
+    return 0
+
+
+def _gallery(options: argparse.Namespace) -> int:
+    from inverse_graphics.gallery import write_gallery
+
+    print(f"gallery: {write_gallery(options.profile)}")
+    return 0
+
+
+def _ship(options: argparse.Namespace) -> int:
+    from inverse_graphics.results import ResultError, ship_result
+
+    if not (paths.RUNS / options.name).is_dir():
+        there = sorted(path.name for path in paths.RUNS.glob("*/"))
+        raise UsageError(f"no result {options.name!r} in {paths.RUNS}; there are {', '.join(there) or 'none'}")
+    try:
+        print(ship_result(options.name, weights=not options.numbers_only))
+    except ResultError as error:
+        raise Failure(error) from error
+    return 0
