@@ -29,7 +29,7 @@ ORDER = (
     ("objectives", "metrics"),
     ("training",),
     ("experiments",),
-    ("plots", "gallery", "headless"),
+    ("plots", "gallery", "headless", "export"),
     ("pipeline", "preloaded"),
     ("widgets", "surfel_widgets"),
     ("verbs",),

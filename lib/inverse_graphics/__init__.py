@@ -11,15 +11,16 @@ Data flows, and the package reads, in this order:
 | module | what it holds |
 |---|---|
 | `paths`, `files`, `checks` | folders; atomic writes and hashes; argument checks |
-| `geometry` | cameras (the coordinate convention), voxel grids, depth maps, shape images, alignment by rotation |
+| `geometry` | cameras (the coordinate convention), voxel grids, depth maps, shape images, meshes, alignment |
 | `renderers` | primitive + camera → image: pure functions, differentiable, no networks |
-| `datasets` | `load(name)` → `ImageSet`; real sets, downloads, built-in stand-ins |
+| `datasets` | `load(name)` → `ImageSet`; real sets, downloads, built-in stand-ins; pictures of one's own |
 | `models` | networks, no losses |
 | `objectives` | losses, one record of named terms each, no networks |
 | `metrics` | numbers that judge a shape or a picture |
 | `training` | the loop (Lightning Fabric), checkpoints, one trainer per family |
 | `results` | numbers, seeds, versions, data source, commit: saved, shipped, verified, loaded |
 | `experiments` | one file per experiment: frozen config, smoke / quick / paper, run |
+| `export` | shapes → GLB, OBJ, PLY, STL, and back; PNG |
 | `plots`, `widgets` | figures returned, never shown; live views with a static default |
 | `items`, `gallery` | the 50 paper items; figure files with their JSON, claims, verdicts, the gallery page |
 | `pipeline`, `headless`, `preloaded` | run notebooks without a browser; their processes; what these have imported |

@@ -10,6 +10,7 @@ from inverse_graphics.geometry.shape_images import (
     initial_shape,
     limit_size,
     shape_pyramid,
+    textured_mesh,
     vertices_of,
 )
 
@@ -82,3 +83,11 @@ def test_bad_input_is_refused():
         vertices_of(torch.zeros(1, 3, 8, 9), disc_mesh(8))
     with pytest.raises(ValueError, match="most: expected values"):
         limit_size(torch.zeros(1, 3, 8, 8), 0)
+
+
+def test_a_shape_image_becomes_a_mesh_with_its_texture():
+    shape, texture = initial_shape("sphere", 16), torch.rand(3, 32, 32)
+    mesh = textured_mesh(shape, texture)
+    disc = disc_mesh(16)
+    torch.testing.assert_close(mesh.vertices, shape.flatten(1)[:, disc.vertices].mT)
+    assert mesh.texture is texture and torch.equal(mesh.uv, disc.uv) and torch.equal(mesh.faces, disc.faces)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from inverse_graphics.geometry.cameras import Camera
-from inverse_graphics.geometry.voxel_grids import voxel_centres, voxels_to_mesh, world_to_grid
+from inverse_graphics.geometry.voxel_grids import voxel_centres, voxel_surface, voxels_to_mesh, world_to_grid
 from inverse_graphics.renderers.voxels import project_voxels, rotate_voxels
 
 
@@ -101,3 +101,12 @@ def test_an_empty_grid_gives_an_empty_mesh():
 def test_mesh_refuses_bad_input(voxels, threshold, message):
     with pytest.raises(ValueError, match=message):
         voxels_to_mesh(voxels, threshold)
+
+
+def test_the_surface_is_the_mesh_without_a_library():
+    surface, mesh = voxel_surface(block()), voxels_to_mesh(block())
+    assert len(surface.faces) == len(mesh.faces) and len(surface.vertices) == len(mesh.vertices)
+    np.testing.assert_allclose(surface.vertices[surface.faces].sum((0, 1)), mesh.triangles.sum((0, 1)), rtol=1e-4)
+    edges = torch.cat([surface.faces[:, [i, (i + 1) % 3]] for i in range(3)])
+    assert torch.equal(edges.unique(dim=0), edges.flip(1).unique(dim=0)) and len(edges.unique(dim=0)) == len(edges)
+    assert len(voxel_surface(torch.zeros(4, 4, 4)).faces) == 0

@@ -1,7 +1,7 @@
 """Depth maps: how far along each of a camera's rays the first surface lies, and the surfels read off them.
 
 A depth map is (H, W): distance along the ray through a pixel's centre, in world units, infinite where a ray meets
-nothing. A surfel is a point and the unit normal of the surface there.
+nothing. A surfel is a point and the unit normal of the surface there. `depth_surface` joins neighbours to triangles.
 """
 
 from typing import NamedTuple
@@ -9,8 +9,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from inverse_graphics.checks import require_tensor
-from inverse_graphics.geometry.cameras import Camera
+from inverse_graphics.checks import require_range, require_tensor
+from inverse_graphics.geometry.cameras import Camera, Cameras
+from inverse_graphics.geometry.meshes import Mesh
+
+JUMP = 0.08  # world units, where a room has side 1 and a pixel 0.01: what differs by more is two surfaces
 
 
 class Surfels(NamedTuple):
@@ -62,6 +65,43 @@ def depth_to_surfels(depth: Tensor, camera: Camera) -> Surfels:
     normals = torch.nn.functional.normalize(torch.linalg.cross(down, right), dim=-1)
     seen = seen & normals.isfinite().all(-1)  # a lone pixel has no neighbour to take a normal from
     return Surfels(points[seen], normals[seen])
+
+
+def depth_surface(depth: Tensor, camera: Cameras, colours: Tensor | None = None, jump: float = JUMP) -> Mesh:
+    """What a camera sees, as an open surface: neighbouring pixels joined to triangles, none across a jump of depth.
+
+    Args:
+        depth: (H, W) floating, infinite where there is nothing.
+        camera: the one that saw it.
+        colours: (3, H, W) in [0, 1] of the pixels, which the vertices get; None leaves them without.
+        jump: world units. Triangles whose corners differ more in depth are left out; raising it closes gaps between
+            objects and what is behind them.
+
+    Returns:
+        A mesh in world coordinates whose faces look at the camera; without a face where no three neighbours are seen.
+
+    Raises:
+        ValueError: wrong shapes, NaN, a depth or a jump that is not positive, or more than one camera.
+    """
+    height, width = require_tensor("depth", depth, "H W").shape
+    if not (depth > 0).all():
+        raise ValueError("depth: expected positive distances or infinity, got NaN, zero or less")
+    if not jump > 0:
+        raise ValueError(f"jump: expected a positive number, got {jump}")
+    if len(camera) != 1:
+        raise ValueError(f"camera: expected one, got {len(camera)}")
+    if colours is not None:
+        colours = require_range("colours", require_tensor("colours", colours, f"3 {height} {width}"), 0, 1)
+        colours = colours.flatten(1).mT
+    number = torch.arange(height * width).view(height, width)
+    a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
+    faces = torch.cat([torch.stack(corners, -1).view(-1, 3) for corners in ((a, c, b), (b, c, d))])
+    corners = depth.flatten()[faces]
+    faces = faces[corners.amax(1) - corners.amin(1) <= jump]  # false for ∞ − ∞, too
+    used, faces = faces.unique(return_inverse=True)
+    rays = camera.rays(height, width).view(-1, 3)[used]
+    points = camera.to_world((rays * depth.flatten()[used, None])[None])[0] if len(used) else depth.new_zeros(0, 3)
+    return Mesh(points, faces, None if colours is None else colours[used])
 
 
 def _straighter_step(points: Tensor, axis: int) -> Tensor:

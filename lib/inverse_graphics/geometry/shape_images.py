@@ -8,6 +8,7 @@ the values say. A texture lies on it as on the grid. A convolutional network mak
     initial_shape a sphere, or a flat sheet, which a network's output is added to
     shape_pyramid Eq. (13): images of which each is blurred more than the one before, added up
     limit_size    Eq. (14): no vertex farther than 1.3 from the origin
+    textured_mesh one shape image and its texture → a mesh to save
 """
 
 import math
@@ -18,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inverse_graphics.checks import require_choice, require_range, require_tensor
+from inverse_graphics.geometry.meshes import Mesh
 
 SHAPES = ("sphere", "sheet")
 MOST = 1.3  # s_max of Eq. (14)
@@ -58,6 +60,12 @@ def vertices_of(shape: Tensor, mesh: DiscMesh) -> Tensor:
     """Vertices (B, V, 3) of shape images (B, 3, N, N)."""
     require_tensor("shape", shape, "B 3 N N")
     return shape.flatten(2)[:, :, mesh.vertices.to(shape.device)].mT
+
+
+def textured_mesh(shape: Tensor, texture: Tensor) -> Mesh:
+    """A shape image (3, N, N) with a texture (3, H, W) in [0, 1] on it, as a `Mesh`, for example to save it."""
+    mesh = disc_mesh(require_tensor("shape", shape, "3 N N").shape[1])
+    return Mesh(vertices_of(shape[None], mesh)[0], mesh.faces, uv=mesh.uv, texture=texture)
 
 
 def initial_shape(kind: str, side: int, radius: float = 0.5) -> Tensor:

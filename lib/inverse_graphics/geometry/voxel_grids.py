@@ -12,6 +12,7 @@ from torch import Tensor
 
 from inverse_graphics.checks import require_range, require_tensor
 from inverse_graphics.geometry.cameras import CAMERA_TO_IMAGE
+from inverse_graphics.geometry.meshes import Mesh
 
 if TYPE_CHECKING:
     import trimesh
@@ -43,7 +44,7 @@ def world_to_grid(points: Tensor, shape: tuple[int, int, int]) -> Tensor:
     return points * points.new_tensor(CAMERA_TO_IMAGE) * points.new_tensor([height / width, 1.0, height / depth])
 
 
-def voxels_to_mesh(voxels: Tensor, threshold: float = 0.5) -> "trimesh.Trimesh":
+def voxel_surface(voxels: Tensor, threshold: float = 0.5) -> Mesh:
     """The surface at which the interpolated occupancy crosses `threshold` (marching cubes, Lewiner et al. 2003).
 
     Args:
@@ -51,8 +52,8 @@ def voxels_to_mesh(voxels: Tensor, threshold: float = 0.5) -> "trimesh.Trimesh":
         threshold: in (0, 1). Raising it thins the shape.
 
     Returns:
-        A mesh in world coordinates: watertight, also where the shape touches the border of the grid, faces outward.
-        Where no cell exceeds the threshold it is an empty mesh (`mesh.is_empty`), not an error: a slider gets there.
+        A mesh in world coordinates: closed, also where the shape touches the border of the grid, faces outward. Where
+        no cell exceeds the threshold it has no faces, which is not an error: a slider gets there.
 
     Raises:
         ValueError: wrong shape, range or NaN in `voxels`, or a threshold outside (0, 1).
@@ -60,17 +61,30 @@ def voxels_to_mesh(voxels: Tensor, threshold: float = 0.5) -> "trimesh.Trimesh":
     require_range("voxels", require_tensor("voxels", voxels, "D H W"), 0, 1)
     if not 0 < threshold < 1:
         raise ValueError(f"threshold: expected a number in (0, 1), got {threshold!r}")
-    import trimesh  # here, with scikit-image: a second that figures without a mesh need not wait for
-    from skimage.measure import marching_cubes
+    from skimage.measure import marching_cubes  # here: figures without a mesh need not wait for it
 
     grid = voxels.detach().to("cpu", torch.float32)
     if not (grid > threshold).any():
-        return trimesh.Trimesh()
+        return Mesh(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.int64))
     padded = torch.nn.functional.pad(grid, (1,) * 6)  # else the surface is open where the shape touches the border
     # Depth-height-width to x-y-z is a reflection, which turns every face round: so "descent" here, not "ascent".
     vertices, faces, _, _ = marching_cubes(padded.numpy(), threshold, gradient_direction="descent")
     world = _to_world(torch.as_tensor(vertices.copy()) - 1, tuple(grid.shape))
-    return trimesh.Trimesh(world.numpy(), faces, process=True)
+    return Mesh(world, torch.as_tensor(faces.copy()).long())
+
+
+def voxels_to_mesh(voxels: Tensor, threshold: float = 0.5) -> "trimesh.Trimesh":
+    """`voxel_surface` as a watertight mesh of trimesh's; empty (`mesh.is_empty`) where no cell exceeds the threshold.
+
+    Raises:
+        ValueError: as `voxel_surface`.
+    """
+    surface = voxel_surface(voxels, threshold)
+    import trimesh  # here: half a second that a picture or a GLB need not wait for
+
+    if not len(surface.faces):
+        return trimesh.Trimesh()
+    return trimesh.Trimesh(surface.vertices.numpy(), surface.faces.numpy(), process=True)
 
 
 def _to_world(indices: Tensor, shape: tuple[int, int, int]) -> Tensor:
