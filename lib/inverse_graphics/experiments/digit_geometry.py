@@ -9,12 +9,14 @@ Expected: AAE dense, μ-VAE sparse (Uçar 2019, Sec. 4.1; the paper shows pictur
 import statistics
 from collections.abc import Iterable
 from dataclasses import replace
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from inverse_graphics.checks import require_choice
 from inverse_graphics.experiments.voxel_autoencoder import VoxelAutoencoderConfig
 from inverse_graphics.results import Result, find_result
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OBJECTIVES = ("vae", "beta_vae", "aae", "mu_vae")
 AAE_WEIGHT = 0.3  # λ. At 1 the discriminator wins over the pictures for some seeds; notebook 01 has the numbers
@@ -86,9 +88,11 @@ def all_seeds(profile: str, first: dict[str, Result], seeds: Iterable[int] = (1,
     return found
 
 
-def summary(results: dict[str, list[Result]]) -> pd.DataFrame:
+def summary(results: dict[str, list[Result]]) -> "pd.DataFrame":
     """A row per objective: for each measure the mean over test digits and seeds, the spread over digits (standard
     deviation, mean over seeds) and the spread over seeds (standard deviation of the seeds' means; empty for one)."""
+    import pandas as pd  # here: making a shape of a picture need not wait for it
+
     rows = []
     for objective, runs in results.items():
         row = {"objective": LABELS[objective]}

@@ -8,9 +8,8 @@ Expected: bags and dresses as slices of layers along depth (Uçar 2019, Sec. 4.1
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -21,6 +20,9 @@ from inverse_graphics.experiments.voxel_autoencoder import VoxelAutoencoderConfi
 from inverse_graphics.metrics.sparsity import depth_roughness
 from inverse_graphics.models.voxels import SIDE, VoxelAutoencoder
 from inverse_graphics.results import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STAND_IN = {"smoke": "garments"}
 
@@ -68,7 +70,7 @@ def sample_census(result: Result) -> dict[str, object]:
 
 
 @torch.no_grad()
-def layering(result: Result, model: VoxelAutoencoder) -> tuple[pd.DataFrame, str, str]:
+def layering(result: Result, model: VoxelAutoencoder) -> tuple["pd.DataFrame", str, str]:
     """Depth roughness of the AAE's shapes beside a solid and an extrusion, with a verdict on "slices of layers".
 
     Returns:
@@ -76,6 +78,8 @@ def layering(result: Result, model: VoxelAutoencoder) -> tuple[pd.DataFrame, str
         verdict, reason: "reproduced" if more than 95 % of the prior's samples are rougher along depth than a solid
             (above 1), "partly" if their mean is, else "not reproduced".
     """
+    import pandas as pd  # here: making a shape of a picture need not wait for it
+
     samples = depth_roughness(model.decode(result.arrays()["sample_latents"])[0])
     pictures = result.numbers["depth_roughness"]
     ball = _ball()

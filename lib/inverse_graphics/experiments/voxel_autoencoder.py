@@ -18,7 +18,6 @@ from inverse_graphics.checks import require_choice
 from inverse_graphics.datasets import ImageSet, available, component_of, load, stand_in_for, with_stand_ins
 from inverse_graphics.datasets.mixtures import parts
 from inverse_graphics.experiments.running import Outcome, Plan, initialised, load_rounded, rounded, train
-from inverse_graphics.experiments.shape_judgement import judge_shapes
 from inverse_graphics.metrics import sparsity
 from inverse_graphics.models.azimuths import AzimuthHypotheses, AzimuthLatent, front_azimuth, likely_azimuth
 from inverse_graphics.models.voxels import (
@@ -203,6 +202,8 @@ def _prepare(config: VoxelAutoencoderConfig, runtime: Runtime, fabric: "Fabric")
         fit_mean_shape(trained_on.images, source, generator=drawn, symmetric=config.symmetric, progress=show)
 
     def judge() -> Outcome:
+        from inverse_graphics.experiments.shape_judgement import judge_shapes  # with scikit-learn: seconds
+
         weights = rounded(model) | _source_weights(source)
         if source is not None:
             source.cpu().eval()
