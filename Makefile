@@ -61,7 +61,7 @@ lab: .environment ## open JupyterLab on the notebooks
 	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks
 
 bench: .environment ## measure speed against peers and limits
-	@for script in benchmarks/bench_*.py; do echo "$$script"; env -u OMP_WAIT_POLICY $(PYTHON) "$$script" || exit 1; done
+	@$(COMPANION) bench
 
 lint: .environment ## look the code over with ruff
 	@$(PYTHON) -m ruff check .

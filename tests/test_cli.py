@@ -1,8 +1,13 @@
 """The verbs for a shell: exit statuses, and one line for a mistake."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
-from PIL import Image
+import trimesh
+from PIL import Image, ImageDraw
 
 from inverse_graphics import cli, datasets, paths
 from inverse_graphics.datasets import downloads
@@ -158,3 +163,131 @@ def test_iqtt_answers_what_is_good_and_names_what_is_not(workspace, monkeypatch,
     assert "question 1: 1-a2.png missing" in said.err
     write_question(folder, 1, question.pictures)
     assert cli.main(["iqtt", "answer", str(folder)]) == 0
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder: a 7 and a 1, dark on light, and a text that is called a picture."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name, strokes in {"seven.png": [(60, 60), (170, 60), (100, 240)], "one.jpg": [(120, 50), (110, 250)]}.items():
+        image = Image.new("L", (240, 300), 230)
+        ImageDraw.Draw(image).line(strokes, fill=20, width=26, joint="curve")
+        image.save(folder / name)
+    (folder / "text.png").write_text("no picture")
+    return folder
+
+
+def test_reconstruct_says_what_it_did_and_where_it_went(pictures, capsys):
+    file, out = pictures / "seven.png", pictures.parent / "out" / "seven.glb"
+    assert cli.main(["reconstruct", str(file), "--out", str(out)]) == 0
+    told = "inverted, ground made black, cropped to the object, padded to a square, resampled to 28×28"
+    assert capsys.readouterr().out == f"{file}: {told} → {out}\n"
+    mesh = trimesh.load_mesh(out)
+    assert mesh.is_watertight and mesh.volume > 0 and abs(mesh.bounds).max() <= 1 + 1 / 28
+    assert cli.main(["reconstruct", str(file), "--no-invert", "--crop", "--out", str(out)]) == 0
+    assert "inverted" not in capsys.readouterr().out
+
+
+def test_reconstruct_of_a_folder_passes_over_what_is_bad(pictures, capsys):
+    out = pictures.parent / "shapes"
+    again = pictures / "one.jpg"
+    assert cli.main(["reconstruct", str(pictures), str(again), "none.png", "--format", "stl", "--out", str(out)]) == 1
+    said = capsys.readouterr()
+    assert said.out.count("\n") == 3
+    assert "text.png is not a picture that can be read" in said.err and "none.png: no such file" in said.err
+    assert sorted(file.name for file in out.iterdir()) == ["one-2.stl", "one.stl", "seven.stl"]
+
+
+def test_sample_and_interpolate_fill_folders(pictures, capsys):
+    out = pictures.parent / "out"
+    assert cli.main(["sample", "--count", "2", "--seed", "3", "--format", "ply", "--out", str(out)]) == 0
+    assert sorted(file.name for file in out.iterdir()) == ["digits-3-000.ply", "digits-3-001.ply"]
+    ends = [str(pictures / name) for name in ("seven.png", "one.jpg")]
+    assert cli.main(["interpolate", *ends, "--steps", "3", "--out", str(out)]) == 0
+    assert len(list(out.glob("step-*.glb"))) == 3
+    gif = out / "walk.gif"
+    assert cli.main(["interpolate", *ends, "--steps", "3", "--size", "32", "--out", str(gif)]) == 0
+    with Image.open(gif) as walk:
+        assert (walk.n_frames, walk.size) == (3, (32, 32))
+    assert "step-002.glb" in capsys.readouterr().out
+
+
+def test_render_draws_a_mesh_or_a_picture(pictures, capsys):
+    file, mesh, view = pictures / "seven.png", pictures / "seven.glb", pictures / "view.png"
+    assert cli.main(["reconstruct", str(file), "--out", str(mesh)]) == 0
+    drawn = []
+    for shape in (mesh, file):
+        assert cli.main(["render", str(shape), "--azimuth", "40", "--size", "40", "--out", str(view)]) == 0
+        with Image.open(view) as image:
+            drawn.append(torch.tensor(list(image.convert("L").tobytes())).float())
+    assert drawn[0].shape == (1600,) and (drawn[0] < 250).sum() > 100
+    assert (drawn[0] - drawn[1]).abs().mean() < 1
+    broken = pictures / "broken.obj"
+    broken.write_text("v 0 0 0")
+    capsys.readouterr()
+    for shape, said in (
+        (broken, "broken.obj"),
+        (pictures / "none.stl", "no such file"),
+        (pictures / "text.png", "read"),
+    ):
+        assert cli.main(["render", str(shape), "--out", str(view)]) == 1
+        error = capsys.readouterr().err
+        assert said in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["reconstruct", "seven.png", "--model", "cats", "--out", "x.glb"], 2, "no model 'cats'; there are\n  digits "),
+        (["reconstruct", "seven.png", "--out", "x.fbx"], 2, "expected a name that ends in .glb, .obj, .ply, .stl"),
+        (["reconstruct", "seven.png", "one.jpg", "--out", "x.glb"], 2, "expected a folder for several pictures"),
+        (["reconstruct", ".", "--out", "x.glb"], 2, "expected a folder for several pictures"),
+        (["reconstruct", "empty", "--out", "shapes"], 1, "no picture in it"),
+        (["reconstruct", "seven.png", "--threshold", "0.999", "--out", "x.glb"], 1, "the shape is empty"),
+        (
+            ["reconstruct", "seven.png", "--threshold", "3", "--out", "x.glb"],
+            1,
+            "threshold: expected a number in (0, 1)",
+        ),
+        (["reconstruct", "seven.png", "--out", "one.jpg/x.glb"], 1, "one.jpg"),
+        (["interpolate", "seven.png", "text.png", "--out", "shapes"], 1, "text.png is not a picture"),
+        (["interpolate", "seven.png", "one.jpg", "--steps", "1", "--out", "shapes"], 2, "expected 2 or more"),
+        (["interpolate", "seven.png", "one.jpg", "--out", "x.mp4"], 2, "ends in .gif"),
+        (["render", "seven.png", "--out", "x.jpg"], 2, "ends in .png"),
+        (["render", "seven.png", "--elevation", "90", "--out", "x.png"], 2, "less than 90°"),
+        (["render", "seven.png", "--size", "4", "--out", "x.png"], 1, "size: expected 8 to 2048"),
+    ],
+)
+def test_mistakes_with_pictures_get_a_line(pictures, monkeypatch, capsys, arguments, status, message):
+    (pictures / "empty").mkdir()
+    monkeypatch.chdir(pictures)
+    before = sorted(pictures.rglob("*"))
+    assert cli.main(arguments) == status
+    assert message in capsys.readouterr().err
+    assert sorted(pictures.rglob("*")) == before
+
+
+def test_a_picture_becomes_a_glb_without_what_only_others_need(pictures):
+    """Imports are most of the time that a person waits."""
+    arguments = ["reconstruct", str(pictures / "seven.png"), "--out", str(pictures / "x.glb")]
+    code = (
+        f"import sys; from inverse_graphics import cli; assert cli.main({arguments!r}) == 0; "
+        "print([name for name in ('torch._dynamo', 'lightning_fabric', 'trimesh', 'scipy', 'pandas', 'sklearn', "
+        "'matplotlib', 'IPython') if name in sys.modules])"
+    )
+    environment = os.environ | {"PYTHONPATH": str(paths.ROOT / "lib")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_bench_runs_what_is_asked_for(workspace, monkeypatch, capfd):
+    monkeypatch.setattr(paths, "ROOT", workspace)
+    (workspace / "benchmarks").mkdir()
+    for name, code in {"good": "print('measured')", "other": "raise SystemExit(3)"}.items():
+        (workspace / "benchmarks" / f"bench_{name}.py").write_text(code)
+    assert cli.main(["bench", "good"]) == 0
+    assert capfd.readouterr().out.splitlines() == ["benchmarks/bench_good.py", "measured"]
+    assert cli.main(["bench"]) == 1
+    assert cli.main(["bench", "best"]) == 2
+    assert "no benchmark best; there are good, other" in capfd.readouterr().err

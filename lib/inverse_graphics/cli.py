@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from inverse_graphics.verbs import Failure, UsageError, data, figures
+from inverse_graphics.verbs import Failure, UsageError, benchmarks, data, figures, shapes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +37,7 @@ def _say(message: object, status: int) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m inverse_graphics.cli", description="The companion's verbs.")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
-    for kind in (figures, data):
+    for kind in (shapes, figures, data, benchmarks):
         kind.add_parsers(verbs)
     return parser
 
