@@ -10,6 +10,7 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 import ipywidgets
 import numpy as np
@@ -104,7 +105,7 @@ class VoxelExplorer:
 
     def static(self) -> Figure:
         """The same view as a matplotlib figure."""
-        with _one_thread():
+        with one_thread():
             return voxel_summary(
                 self._voxels,
                 azimuth=self.azimuth.value,
@@ -150,7 +151,7 @@ class VoxelExplorer:
         self._redecode()
 
     def _redecode(self) -> None:
-        with self._shows_errors(), _one_thread(), torch.no_grad():
+        with self._shows_errors(), one_thread(), torch.no_grad():
             voxels = require_tensor("what decode returned", self._decode(self._latent[None].clone()), "D H W")
             self._voxels = require_range("what decode returned", voxels.detach().cpu().float(), 0, 1)
             self.slices.value = _png(slice_mosaic(self._voxels), scale=1)
@@ -158,11 +159,11 @@ class VoxelExplorer:
             self._draw_surface()
 
     def _on_threshold(self, _: object = None) -> None:
-        with self._shows_errors(), _one_thread():
+        with self._shows_errors(), one_thread():
             self._draw_surface()
 
     def _on_view(self, _: object = None) -> None:
-        with self._shows_errors(), _one_thread():
+        with self._shows_errors(), one_thread():
             self._draw_projection()
             if self._is_live():
                 self.surface.layout.scene.camera = plotly_camera(self.azimuth.value, self.elevation.value)
@@ -225,7 +226,16 @@ def voxel_explorer(
     )
 
 
-def show(explorer: VoxelExplorer) -> None:
+class Shown(Protocol):
+    """What `show` can show: a live widget, and a figure of the same."""
+
+    @property
+    def widget(self) -> ipywidgets.Widget: ...
+
+    def static(self) -> Figure: ...
+
+
+def show(explorer: Shown) -> None:
     """Display the live widget, or its static figure where `INVERSE_GRAPHICS_HEADLESS=1` says nobody can move it."""
     display(explorer.static() if os.environ.get(HEADLESS) == "1" else explorer.widget)
 
@@ -243,7 +253,7 @@ def _remark(text: str, colour: str = "#6b7480") -> str:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One torch thread: for a single small shape, threads cost far more than they bring on a busy machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

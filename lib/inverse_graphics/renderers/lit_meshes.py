@@ -23,7 +23,13 @@ SIZES = (8, 2048)  # pixels, smallest and largest picture
 
 @torch.no_grad()
 def lit_picture(
-    mesh: Mesh, azimuth: float = 0.0, elevation: float = 0.0, size: int = 256, *, frame: Tensor | None = None
+    mesh: Mesh,
+    azimuth: float = 0.0,
+    elevation: float = 0.0,
+    size: int = 256,
+    *,
+    frame: Tensor | None = None,
+    light: tuple[float, float, float] = LIGHT,
 ) -> Tensor:
     """A picture (3, S, S) in [0, 1] of a mesh on white; both sides of its faces are seen.
 
@@ -32,6 +38,7 @@ def lit_picture(
         size: S, pixels.
         frame: points (N, 3), for example the vertices of all meshes of an animation, that fit into the picture; None
             takes the mesh's own.
+        light: direction towards it in the viewer's axes, right, up and back; of any length but 0.
 
     Raises:
         ValueError: a mesh that is empty, broken, without extent or too large, a size that is too small or too large, or
@@ -47,7 +54,7 @@ def lit_picture(
     faces = mesh.faces[(mesh.faces != mesh.faces.roll(1, 1)).all(1)]  # a face that names a vertex twice has no inside
     colours, vertices = vertex_colours(mesh).float(), _fitted(mesh, faces, frame)
     camera = unit_ball_cameras(torch.tensor([azimuth]), torch.tensor([elevation]))
-    towards = F.normalize(torch.tensor(LIGHT), dim=0) @ camera.rotation()[0]  # world
+    towards = F.normalize(torch.tensor(light), dim=0) @ camera.rotation()[0]  # world
     normals = vertex_normals(vertices, faces)
     seen = camera.position - vertices
     normals = normals * torch.where((normals * seen).sum(1, keepdim=True) < 0, -1.0, 1.0)  # towards the viewer
