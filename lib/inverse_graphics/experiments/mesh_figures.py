@@ -15,6 +15,7 @@ from inverse_graphics.experiments.mesh_gan import MeshGANConfig, sample_views
 from inverse_graphics.geometry.cameras import Cameras
 from inverse_graphics.geometry.shape_images import disc_mesh, vertices_of
 from inverse_graphics.models.meshes import MeshGenerator, Scene
+from inverse_graphics.renderers import lit_meshes
 from inverse_graphics.renderers.meshes import MeshSettings, render_mesh, unit_ball_cameras
 
 SIDE = 128  # of views
@@ -45,15 +46,9 @@ def normal_maps(scene: Scene, azimuths: Sequence[float] = (0.0,), elevation: flo
 
 
 def vertex_normals(scene: Scene) -> Tensor:
-    """(B, V, 3): the mean of the faces about each vertex, weighed by their size, of length 1 or 0."""
+    """(B, V, 3): the mean of the normals of each vertex's faces, of length 1, or 0 where they cancel."""
     mesh = disc_mesh(scene.shape.shape[-1])
-    vertices = vertices_of(scene.shape, mesh)
-    a, b, c = (vertices[:, mesh.faces[:, corner]] for corner in range(3))
-    across = torch.linalg.cross(b - a, c - a)
-    summed = torch.zeros_like(vertices)
-    for corner in range(3):
-        summed = summed.index_add(1, mesh.faces[:, corner], across)
-    return F.normalize(summed, dim=2)
+    return torch.stack([lit_meshes.vertex_normals(each, mesh.faces) for each in vertices_of(scene.shape, mesh)])
 
 
 @torch.no_grad()
