@@ -105,7 +105,7 @@ def accuracy_by_margin(scores: dict[str, tuple[Tensor, Tensor]], parts: int = 10
         shares = [part.mean().item() for part in right.chunk(parts)]
         axes.plot(np.arange(len(shares)) + 0.5, 100 * np.array(shares), marker="o", color=colour, label=label)
     axes.axhline(100 / 3, color=GREY, linewidth=1, linestyle=":")
-    axes.text(0, 100 / 3 + 1, "chance", color=GREY, fontsize=9)
+    axes.text(parts, 100 / 3 - 1, "chance", color=GREY, fontsize=9, ha="right", va="top")
     axes.set(xlabel="tenths of the questions, the least sure first", ylabel="right, %", ylim=(25, 101), xticks=[])
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper left")
     return figure
