@@ -1,3 +1,4 @@
+import base64
 import io
 import math
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ import trimesh
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
-from inverse_graphics.explorer import NONE, PAD, Explorer, sketch
+from inverse_graphics.explorer import BLANK, NONE, PAD, Explorer, sketch
 
 
 def seven(mode="RGB", dark=False):
@@ -39,7 +40,7 @@ def uploaded(content):
 
 
 def test_it_begins_with_an_example_and_every_slider_changes_the_shape(explorer):
-    assert explorer.message.value == "" and explorer.picture.value == b""
+    assert explorer.message.value == "" and explorer.picture.value == BLANK
     for slider, value in (
         (explorer.azimuth, 90), (explorer.elevation, -30), (explorer.light, 60), (explorer.threshold, 0.3),
         (explorer.latents[0], 1.5),
@@ -61,7 +62,8 @@ def test_a_path_and_a_drawing_are_pictures_too(explorer, tmp_path):
     file.write_bytes(encoded(seven()))
     explorer.path.value = str(file)
     from_path = pixels(explorer.picture)
-    explorer.pad.layout.shapes = [{"type": "path", "path": "M60,50L220,50L140,240"}]
+    drawing = sketch([[(60, 50), (220, 50), (140, 240)]])
+    explorer.pad.drawing = "data:image/png;base64," + base64.b64encode(encoded(drawing)).decode()
     drawn = pixels(explorer.picture)
     assert explorer.message.value and np.corrcoef(from_path.ravel(), drawn.ravel())[0, 1] > 0.6
 
@@ -77,7 +79,7 @@ def test_between_two_pictures(explorer):
     assert explorer.between.value == 1 and np.abs(first - second).mean() > 1
     explorer.between.value = 0.5
     middle = pixels(explorer.shape)
-    assert explorer.picture.value == b"" and min(np.abs(middle - end).mean() for end in (first, second)) > 0.3
+    assert explorer.picture.value == BLANK and min(np.abs(middle - end).mean() for end in (first, second)) > 0.3
     explorer.between.value = 0
     np.testing.assert_allclose(pixels(explorer.shape), first)
 
@@ -96,7 +98,7 @@ def test_models_side_by_side_on_the_same_picture(explorer):
     beside = pixels(explorer.beside)
     assert np.abs(beside - pixels(explorer.shape)).mean() > 0.5
     explorer.compared.value = NONE
-    assert explorer.beside.value == b""
+    assert explorer.beside.value == BLANK
 
 
 def test_another_model_begins_anew(explorer):
@@ -155,8 +157,8 @@ def test_without_a_kernel_there_is_a_figure(explorer):
 
 
 def test_lines_are_drawn_where_they_are():
-    drawn = np.asarray(sketch(["M20,20L260,20", "M140,20L140,250"]))
+    drawn = np.asarray(sketch([[(20, 20), (260, 20)], [(140, 20), (140, 250)]]))
     assert drawn.shape == (PAD, PAD) and drawn[20, 140] == drawn[200, 140] == 255 and drawn[200, 40] == 0
     assert math.isclose((drawn > 0).mean(), (260 * 20 + 230 * 20) / PAD**2, rel_tol=0.15)
-    with pytest.raises(ValueError, match="lines: expected paths of two points or more"):
-        sketch(["M1,2"])
+    with pytest.raises(ValueError, match="lines: expected two points or more"):
+        sketch([[(1, 2)]])

@@ -7,18 +7,19 @@ Pictures come from an upload, a path, a sketch pad or the stored examples of a m
 stand there from the start; whatever goes wrong is said in place.
 """
 
+import base64
 import functools
 import html
 import io
 import math
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import anywidget
 import ipywidgets
-import plotly.graph_objects as go
 import torch
+import traitlets
 from PIL import Image, ImageDraw
 from torch import Tensor
 
@@ -76,6 +77,7 @@ class Explorer:
         self.example = _dropdown("example", [], None)
         self.upload = ipywidgets.FileUpload(accept="image/*", description="upload", layout={"width": "150px"})
         self.path = ipywidgets.Text(description="path", placeholder="picture.jpg", continuous_update=False)
+        self.pad = SketchPad(side=PAD, pen=PEN)
         self.sample = ipywidgets.Button(description="random sample", layout={"width": "150px"})
         self.slot = ipywidgets.ToggleButtons(options=["first", "second"], style={"button_width": "70px"})
         self.between = _slider("first – second", 0, 0, 1, 0.05)
@@ -97,6 +99,7 @@ class Explorer:
         self.example.observe(self._on_example, "value")
         self.upload.observe(self._on_upload, "value")
         self.path.observe(self._on_path, "value")
+        self.pad.observe(self._on_drawing, "drawing")
         self.sample.on_click(self._on_sample)
         for slider in (self.between, *self.latents):
             slider.observe(self._on_code, "value")
@@ -109,20 +112,6 @@ class Explorer:
     # What is seen
 
     @functools.cached_property
-    def pad(self) -> "go.FigureWidget":  # quoted: naming it would import it, for seconds
-        """The sketch pad: white lines on black."""
-        axis = {"range": [0, PAD], "visible": False, "fixedrange": True}
-        pad = go.FigureWidget(
-            layout=go.Layout(
-                width=PAD, height=PAD, margin=dict.fromkeys("lrtb", 0), plot_bgcolor="black", paper_bgcolor="black",
-                xaxis=axis, yaxis=axis | {"range": [PAD, 0]}, dragmode="drawopenpath",
-                newshape={"line": {"color": "white", "width": PEN}},
-            )
-        )  # fmt: skip
-        pad.layout.on_change(self._on_drawing, "shapes")
-        return pad
-
-    @functools.cached_property
     def widget(self) -> ipywidgets.Widget:
         def row(*widgets: ipywidgets.Widget) -> ipywidgets.Widget:
             return ipywidgets.Box(widgets, layout={"flex_flow": "row wrap", "align_items": "center"})
@@ -131,8 +120,6 @@ class Explorer:
             text = f"<div style='color:#6b7480;font-size:12px;line-height:1.4'>{caption}</div>"
             return ipywidgets.VBox([ipywidgets.HTML(text), *widgets], layout={"margin": "0 14px 0 0"})
 
-        clear = ipywidgets.Button(description="clear", layout={"width": "100px"})
-        clear.on_click(lambda _: setattr(self.pad.layout, "shapes", ()))
         return ipywidgets.VBox(
             [
                 row(self.model, self.compared, self.example),
@@ -144,7 +131,7 @@ class Explorer:
                     under("the picture, as the model gets it", self.picture),
                     under("the shape", self.shape),
                     under("beside it", self.beside),
-                    under("draw here", self.pad, clear),
+                    under("draw here (double-click: clear)", self.pad),
                 ),
                 row(self.format, self.save),
             ]
@@ -193,10 +180,9 @@ class Explorer:
         if self.path.value.strip():
             self._take(Path(self.path.value.strip()).expanduser())
 
-    def _on_drawing(self, _: object, shapes: Sequence[object]) -> None:
-        lines = [shape.path for shape in shapes if getattr(shape, "path", None)]
-        if lines:
-            self._take(sketch(lines))
+    def _on_drawing(self, _: object = None) -> None:
+        if self.pad.drawing:
+            self._take(base64.b64decode(self.pad.drawing.partition(",")[2]))
 
     def _on_sample(self, _: object = None) -> None:
         with self._careful():
@@ -278,7 +264,7 @@ class Explorer:
             self._shown = prepared.image if prepared else None
             shape = model.decode(self._latent(), self._shown)
             self._drawn = {"shape": (shape, self._mesh(shape))}
-            self.picture.value = _png(_on_screen(self._shown), SMALL) if prepared else b""
+            self.picture.value = _png(_on_screen(self._shown), SMALL) if prepared else BLANK
             if self.compared.value != NONE:
                 other = self._open(self.compared.value)
                 if slot is None:
@@ -289,12 +275,12 @@ class Explorer:
 
     def _look(self) -> None:
         with one_thread():
-            self.beside.value = b""
+            self.beside.value = BLANK
             for place, (_, mesh) in self._drawn.items():
                 if len(mesh.faces):
                     getattr(self, place).value = _png(self._lit(mesh).permute(1, 2, 0), SIDE)
                 else:
-                    getattr(self, place).value = b""
+                    getattr(self, place).value = BLANK
                     self._say("Empty at this threshold: no cell is that full.")
 
     def _lit(self, mesh: Mesh) -> Tensor:
@@ -334,24 +320,58 @@ class Explorer:
             self._quiet = before
 
 
-def sketch(lines: Sequence[str], side: int = PAD, pen: int = PEN) -> Image.Image:
-    """What was drawn on a pad: white lines on black.
+class SketchPad(anywidget.AnyWidget):
+    """A black square to draw on with a white pen.
+
+    Traits:
+        side, pen: pixels, of the square and of the line.
+        drawing: data URL of a PNG, set each time the pen is lifted; empty once the pad is cleared.
+    """
+
+    _esm = """
+    export default { render({ model, el }) {
+      const side = model.get("side"), canvas = document.createElement("canvas");
+      Object.assign(canvas, { width: side, height: side, className: "sketch-pad" });
+      Object.assign(canvas.style, { touchAction: "none", cursor: "crosshair", background: "black" });
+      const pen = canvas.getContext("2d");
+      const clear = () => { pen.fillStyle = "black"; pen.fillRect(0, 0, side, side); };
+      const tell = (drawing) => { model.set("drawing", drawing); model.save_changes(); };
+      Object.assign(pen, { strokeStyle: "white", lineWidth: model.get("pen"), lineCap: "round", lineJoin: "round" });
+      let drawn = false;
+      canvas.onpointerdown = (event) => {
+        canvas.setPointerCapture(event.pointerId);
+        pen.beginPath(); pen.moveTo(event.offsetX, event.offsetY); drawn = false;
+      };
+      canvas.onpointermove = (event) => {
+        if (!event.buttons) return;
+        pen.lineTo(event.offsetX, event.offsetY); pen.stroke(); drawn = true;
+      };
+      canvas.onpointerup = () => { if (drawn) tell(canvas.toDataURL("image/png")); };
+      canvas.ondblclick = () => { clear(); tell(""); };
+      clear(); el.appendChild(canvas);
+    } };
+    """
+    side = traitlets.Int(PAD).tag(sync=True)
+    pen = traitlets.Int(PEN).tag(sync=True)
+    drawing = traitlets.Unicode("").tag(sync=True)
+
+
+def sketch(lines: Sequence[Sequence[tuple[float, float]]], side: int = PAD, pen: int = PEN) -> Image.Image:
+    """What a pad would have of some lines: white on black.
 
     Args:
-        lines: SVG paths as plotly's pad has them, of moves and straight lines: `M1,2L3,4…`, in pixels.
+        lines: corners (x, y) of each, in pixels from the top left.
 
     Raises:
-        ValueError: a path with no two points.
+        ValueError: a line of fewer than two points.
     """
     picture = Image.new("L", (side, side))
     draw = ImageDraw.Draw(picture)
     for line in lines:
-        numbers = [float(number) for number in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", line)]
-        points = list(zip(numbers[::2], numbers[1::2], strict=False))
-        if len(points) < 2:
-            raise ValueError(f"lines: expected paths of two points or more, got {line!r}")
-        draw.line(points, fill=255, width=pen, joint="curve")
-        for x, y in (points[0], points[-1]):
+        if len(line) < 2:
+            raise ValueError(f"lines: expected two points or more in each, got {line!r}")
+        draw.line(list(line), fill=255, width=pen, joint="curve")
+        for x, y in (line[0], line[-1]):
             draw.ellipse((x - pen / 2, y - pen / 2, x + pen / 2, y + pen / 2), fill=255)
     return picture
 
@@ -378,3 +398,6 @@ def _png(picture: Tensor, side: int) -> bytes:
     file = io.BytesIO()
     image.resize((side, side), Image.Resampling.NEAREST).save(file, "png", compress_level=1)
     return file.getvalue()
+
+
+BLANK = _png(torch.ones(1, 1, 3), 1)  # in a browser, an image without a value is a broken one
