@@ -114,7 +114,7 @@ class Explorer:
     @functools.cached_property
     def widget(self) -> ipywidgets.Widget:
         def row(*widgets: ipywidgets.Widget) -> ipywidgets.Widget:
-            return ipywidgets.Box(widgets, layout={"flex_flow": "row wrap", "align_items": "center"})
+            return ipywidgets.Box(widgets, layout={"flex_flow": "row wrap", "align_items": "flex-start"})
 
         def under(caption: str, *widgets: ipywidgets.Widget) -> ipywidgets.Widget:
             text = f"<div style='color:#6b7480;font-size:12px;line-height:1.4'>{caption}</div>"
