@@ -14,7 +14,6 @@ from inverse_graphics.models.surfels import (
     SurfelSettings,
     camera_code,
     one_hot,
-    sharpen_jumps,
 )
 
 TINY = SurfelSettings(
@@ -150,16 +149,6 @@ def test_classes_are_told_to_decoder_and_critic():
     for wrong in (None, torch.tensor([0, 1, 3])):
         with pytest.raises(ValueError, match="labels: expected classes from 0 to 2"):
             model.decode(latent, same, wrong)
-
-
-def test_surfels_between_two_surfaces_move_to_the_nearer_one():
-    depth = torch.full((1, 1, 6, 8), 2.0)
-    depth[..., :4] = 1.0
-    depth[..., 4] = 1.6  # floats before the wall
-    sharp = sharpen_jumps(depth, 0.1)
-    assert sharp.unique().tolist() == [1, 2] and (sharp[..., 4] == 2).all() and (sharp[..., :4] == 1).all()
-    slope = torch.linspace(1, 1.5, 20).expand(1, 1, 20, 20)
-    assert torch.equal(sharpen_jumps(slope, 0.1), slope)
 
 
 def test_a_light_estimator_keeps_its_lights_apart_and_in_the_octant():

@@ -12,6 +12,7 @@ needs extras for it, see `QUICK`. Truth is read for measuring only, but for `sup
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from inverse_graphics.experiments.running import Outcome, Plan, initialised, loa
 from inverse_graphics.geometry.cameras import Cameras
 from inverse_graphics.metrics.hausdorff import depth_errors, hausdorff, normal_angles
 from inverse_graphics.models.surfels import Critic, LightEstimator, SurfelModel, SurfelSettings, camera_code
+from inverse_graphics.objectives.implied_reflectance import reflectance_errors
 from inverse_graphics.renderers.surfels import back_project, normals_from_depth
 from inverse_graphics.results import Result, config_from_fields, find_result
 from inverse_graphics.training.loop import Runtime
@@ -297,17 +299,20 @@ def judge(
     Returns:
         numbers: `methods`, per method (`model`, `mean_depth`, `plane`, `nearest_picture`) and measure
             (`hausdorff_forward`, `hausdorff_reverse`, their means over surfels, `depth_mse`, `normal_angle`) the mean
-            and standard deviation over test scenes; `turned`, the same at each of `TURNS` for kinds of Table 2, each
-            view from the latent of the picture at turn 0; `test_scenes`, `turned_scenes`; for estimated lights,
+            and standard deviation over test scenes, the model's by `reconstruct` where it knows lights; `turned`, the
+            same at each of `TURNS` for kinds of Table 2, each view, that at 0 too, decoded from the latent of the
+            picture at turn 0; `test_scenes`, `turned_scenes`; for estimated lights,
             `light_error` (world units, with its floor, the mean place) and `albedo_error`.
         arrays: `latent_mean`, `latent_std` (Z,) over the test scenes; `example_latents` (16, Z) of the first of them.
     """
     model.eval()
     latents = encode(model, test)
-    answers = {"model": lambda camera: decode(model, latents, camera, test.labels)} | _baselines(train, test)
+    told = config.lights == "known"
+    ours = reconstruct(model, test) if told else decode(model, latents, test.camera, test.labels)
+    answers = {"model": ours} | {name: answer(test.camera) for name, answer in _baselines(train, test).items()}
     numbers: dict[str, Any] = {
         "test_scenes": len(test),
-        "methods": {name: _against_truth(answer(test.camera), test) for name, answer in answers.items()},
+        "methods": {name: _against_truth(depth, test) for name, depth in answers.items()},
     }
     if config.kind in TURNED_KINDS:
         numbers |= _turned(model, train, test.pick(torch.arange(min(len(test), TURNED_SCENES))))
@@ -321,6 +326,18 @@ def encode(model: SurfelModel, scenes: SceneSet) -> Tensor:
     """Latents (B, Z) of the pictures of scenes, a hundred at a time."""
     parts = torch.arange(len(scenes)).split(100)
     return torch.cat([model.encode(scenes.images[part], scenes.camera[part]) for part in parts])
+
+
+def reconstruct(model: SurfelModel, scenes: SceneSet) -> Tensor:
+    """Depth (B, 1, S, S) of scenes from their pictures and known lights: decoded, with jumps that fit the picture, see
+    `geometry.depth_jumps`."""
+    depths = []
+    for rows in torch.arange(len(scenes)).split(100):
+        part = scenes.pick(rows)
+        error = partial(reflectance_errors, part.images, camera=part.camera, lights=part.lights, albedo=part.albedo)
+        labels = part.labels if model.settings.classes else None
+        depths.append(model.decode(model.encode(part.images, part.camera), part.camera, labels, error))
+    return torch.cat(depths)
 
 
 def decode(model: SurfelModel, latents: Tensor, camera: Cameras, labels: Tensor | None = None) -> Tensor:

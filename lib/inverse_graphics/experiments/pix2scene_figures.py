@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from inverse_graphics.datasets.scenes import SceneSet, sweep, view_from
-from inverse_graphics.experiments.pix2scene import decode, encode
+from inverse_graphics.experiments.pix2scene import decode, encode, reconstruct
 from inverse_graphics.geometry.cameras import Cameras
 from inverse_graphics.models.surfels import SurfelModel
 from inverse_graphics.renderers.shading import Lights
@@ -72,8 +72,14 @@ def shown(depth: Tensor, camera: Cameras, lights: Lights, albedo: float) -> Seen
 
 
 def reconstructed(model: SurfelModel, scenes: SceneSet, lights: Lights | None = None) -> Seen:
-    """Scenes as the model makes them again from their pictures, under their own lights or others."""
-    depth = decode(model, encode(model, scenes), scenes.camera, scenes.labels)
+    """Scenes as the model makes them again from their pictures, under their own lights.
+
+    Under others, if they are given: their own are then not made use of at all.
+    """
+    if lights is None:
+        depth = reconstruct(model, scenes)
+    else:
+        depth = decode(model, encode(model, scenes), scenes.camera, scenes.labels)
     return shown(depth, scenes.camera, lights or scenes.lights, scenes.albedo)
 
 

@@ -15,6 +15,7 @@ it must be μ and log σ² of the latent. Table 5 prints 627 channels, surely fo
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from typing import NamedTuple
@@ -25,13 +26,13 @@ from torch import Tensor, nn
 
 from inverse_graphics.checks import require_choice, require_range, require_tensor
 from inverse_graphics.geometry.cameras import Cameras
+from inverse_graphics.geometry.depth_jumps import sharpen_jumps, snap_jumps
 
 CONDITIONINGS = ("normalisation", "concatenate")
 LATENT_LIMIT = 4.0  # z is clamped to ±4, as in the authors' code; the critic would let an encoder run away
 LOG_VARIANCE_LIMIT = 8.0  # keeps σ between 0.02 and 55: beyond, exp overflows or a sample is its mean
 NEAR, FAR = 0.1, 3.1  # the band of depth of the authors' code, world units
 SLOPE = 0.2  # of the leaky ReLUs
-PASSES = 2  # of `sharpen_jumps`
 
 
 @dataclass(frozen=True)
@@ -284,20 +285,29 @@ class SurfelModel(nn.Module):
         mean = self.encoder(images, camera_code(camera, self.settings.initial_depth)).mean
         return mean.clamp(-LATENT_LIMIT, LATENT_LIMIT)
 
-    def decode(self, latent: Tensor, camera: Cameras, labels: Tensor | None = None) -> Tensor:
+    def decode(
+        self,
+        latent: Tensor,
+        camera: Cameras,
+        labels: Tensor | None = None,
+        error: Callable[[Tensor], Tensor] | None = None,
+    ) -> Tensor:
         """Latents (B, Z), and cameras to see the scenes from → depth (B, 1, S, S) along each pixel's ray.
 
-        Jumps of depth are sharpened, see `sharpen_jumps`.
+        Jumps of depth are sharpened, see `geometry.depth_jumps`; where there is a picture to go by, they are set to it.
 
         Args:
             labels: (B,) int64 classes, for a class-conditional model and only there.
+            error: what is wrong with each pixel of a depth map, see `snap_jumps`; None where there is no picture.
         """
         require_tensor("latent", latent, f"B {self.settings.latent}")
         if len(camera) != len(latent):
             raise ValueError(f"camera: expected one for each of {len(latent)} latents, got {len(camera)}")
         code, classes = camera_code(camera, self.settings.initial_depth), one_hot(labels, self.settings)
         depth = self.decoder(latent, code, classes)[-1]
-        return depth if self.settings.jump is None else sharpen_jumps(depth, self.settings.jump)
+        if self.settings.jump is None:
+            return depth
+        return sharpen_jumps(depth, self.settings.jump) if error is None else snap_jumps(depth, error)
 
 
 def camera_code(camera: Cameras, distance: float) -> Tensor:
@@ -317,26 +327,6 @@ def one_hot(labels: Tensor | None, settings: SurfelSettings) -> Tensor | None:
     if labels is None or not (0 <= labels.min() and labels.max() < settings.classes):
         raise ValueError(f"labels: expected classes from 0 to {settings.classes - 1}, got {labels}")
     return F.one_hot(labels, settings.classes).float()
-
-
-def sharpen_jumps(depth: Tensor, jump: float) -> Tensor:
-    """Move each surfel that hangs between two surfaces onto the nearer of the two.
-
-    A network's depth map is a little blurred: between an object and the wall behind it, surfels float where nothing is.
-    Where depth changes by more than `jump` within 3×3 pixels, it becomes the smallest or the largest of the nine,
-    whichever is closer; this is done `PASSES` times, for a blur of a few pixels. A depth map without floating surfels
-    stays as it is but for outlines one pixel wide. Not in the paper.
-
-    Args:
-        depth: (B, 1, H, W).
-        jump: world units. Raising it leaves more as it is.
-    """
-    for _ in range(PASSES):
-        padded = F.pad(depth, (1, 1, 1, 1), mode="replicate")
-        farthest, nearest = F.max_pool2d(padded, 3, 1), -F.max_pool2d(-padded, 3, 1)
-        closer = torch.where(depth - nearest < farthest - depth, nearest, farthest)
-        depth = torch.where(farthest - nearest > jump, closer, depth)
-    return depth
 
 
 def _enlarged(coarse: Tensor | None, correction: Tensor) -> Tensor:

@@ -72,14 +72,21 @@ def implied_normals(
     return normals.view_as(images), valid
 
 
-def reflectance_error(
+def reflectance_errors(
     images: Tensor, depth: Tensor, camera: Cameras, lights: Lights, albedo: float | Tensor = 0.5
 ) -> Tensor:
-    """Mean over pixels of |log |N||, N the implied normal: 0 where the depth implies the reflectance that is known.
+    """|log |N|| of each pixel, (B, 1, H, W), N the implied normal: 0 where the depth implies the reflectance known.
 
-    Pixels where the solution does not hold count nothing. Arguments as for `implied_normals`.
+    At most `FARTHEST`, and 0 where the solution does not hold. Arguments as for `implied_normals`.
     """
     normals, valid = implied_normals(images, depth, camera, lights, albedo)
     squared = normals.square().sum(1, keepdim=True).clamp_min(1e-8)  # log of 0
     error = (0.5 * squared.log()).abs().clamp_max(FARTHEST)
-    return torch.where(valid, error, torch.zeros_like(error)).mean()
+    return torch.where(valid, error, torch.zeros_like(error))
+
+
+def reflectance_error(
+    images: Tensor, depth: Tensor, camera: Cameras, lights: Lights, albedo: float | Tensor = 0.5
+) -> Tensor:
+    """Mean of `reflectance_errors` over pixels, a scalar."""
+    return reflectance_errors(images, depth, camera, lights, albedo).mean()
