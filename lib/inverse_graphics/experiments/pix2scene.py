@@ -299,17 +299,18 @@ def judge(
     Returns:
         numbers: `methods`, per method (`model`, `mean_depth`, `plane`, `nearest_picture`) and measure
             (`hausdorff_forward`, `hausdorff_reverse`, their means over surfels, `depth_mse`, `normal_angle`) the mean
-            and standard deviation over test scenes, the model's by `reconstruct` where it knows lights; `turned`, the
-            same at each of `TURNS` for kinds of Table 2, each view, that at 0 too, decoded from the latent of the
-            picture at turn 0; `test_scenes`, `turned_scenes`; for estimated lights,
+            and standard deviation over test scenes; the model's by `reconstruct` where lights are known, and then
+            `decoded` has those of its latents alone; `turned`, the same at each of `TURNS` for kinds of Table 2, each
+            view, that at 0 too, decoded from the latent of the picture at turn 0; `test_scenes`, `turned_scenes`; for
+            estimated lights,
             `light_error` (world units, with its floor, the mean place) and `albedo_error`.
         arrays: `latent_mean`, `latent_std` (Z,) over the test scenes; `example_latents` (16, Z) of the first of them.
     """
     model.eval()
     latents = encode(model, test)
-    told = config.lights == "known"
-    ours = reconstruct(model, test) if told else decode(model, latents, test.camera, test.labels)
-    answers = {"model": ours} | {name: answer(test.camera) for name, answer in _baselines(train, test).items()}
+    decoded = decode(model, latents, test.camera, test.labels)
+    ours = {"model": reconstruct(model, test), "decoded": decoded} if config.lights == "known" else {"model": decoded}
+    answers = ours | {name: answer(test.camera) for name, answer in _baselines(train, test).items()}
     numbers: dict[str, Any] = {
         "test_scenes": len(test),
         "methods": {name: _against_truth(depth, test) for name, depth in answers.items()},

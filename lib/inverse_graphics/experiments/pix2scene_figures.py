@@ -20,6 +20,7 @@ from inverse_graphics.renderers.surfels import render_surfels
 from inverse_graphics.results import Result
 
 OURS = "ours"
+DECODED = "ours, codes alone"  # jumps of depth are not set to the picture
 FLOORS = {"mean_depth": "mean depth", "plane": "plane", "nearest_picture": "nearest picture"}
 OF_THE_PAPER = {"hausdorff_forward": "Hausdorff F", "hausdorff_reverse": "Hausdorff R", "depth_mse": "depth MSE"}
 FURTHER = {
@@ -125,7 +126,8 @@ def where_from(result: Result, scenes: SceneSet) -> str:
 def methods(result: Result, others: Mapping[str, Result] | None = None) -> dict[str, dict[str, dict[str, float]]]:
     """Method → measure → mean and standard deviation over test scenes: ours, floors, models of other results."""
     stored = result.numbers["methods"]
-    found = {OURS: stored["model"]} | {label: stored[name] for name, label in FLOORS.items()}
+    rows = {"model": OURS, "decoded": DECODED} | FLOORS
+    found = {label: stored[name] for name, label in rows.items() if name in stored}
     return found | {label: other.numbers["methods"]["model"] for label, other in (others or {}).items()}
 
 
