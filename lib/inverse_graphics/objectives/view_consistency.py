@@ -44,4 +44,5 @@ def _in_front(depth: Tensor, camera: Cameras, other_depth: Tensor, other_camera:
     grid = torch.stack((across / reach * (height / width), down / reach), -1)  # (B, H·W, 2) in [−1, 1] inside the image
     inside = (grid.detach().abs() < 1).all(-1) & (away > 1e-3)
     surface = F.grid_sample(other_depth, grid[:, None], padding_mode="border", align_corners=False)[:, 0, 0]
-    return ((surface - seen.norm(dim=1)).clamp_min(0) * inside).mean()
+    distance = seen.square().sum(1).sqrt()  # a norm along this axis takes several times as long
+    return ((surface - distance).clamp_min(0) * inside).mean()
