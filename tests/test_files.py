@@ -1,5 +1,7 @@
 """Writing files: the old one or the new one, never a part."""
 
+import errno
+import fcntl
 import json
 import stat
 
@@ -16,6 +18,30 @@ def test_a_write_that_fails_in_the_middle_leaves_the_old_file_and_nothing_else(t
         raise OSError("disk full")
     assert target.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["figure.png"]
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
+    target = tmp_path / "a.png"
+    left, of_another = tmp_path / ".a.abcdefgh.part.png", tmp_path / ".a.b.abcdefgh.part.png"
+    for file in (left, of_another):
+        file.write_text("half")
+    with atomic_write(target) as slow:
+        slow.write_text("slow")
+        write_text(target, "quick")
+        assert slow.exists() and not left.exists() and of_another.exists()
+    assert target.read_text() == "slow"
+    assert sorted(tmp_path.iterdir()) == [of_another, target]
+
+
+def test_where_files_cannot_be_locked_they_are_written_and_nothing_is_removed(tmp_path, monkeypatch):
+    def unsupported(*_):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    left = tmp_path / ".a.abcdefgh.part.png"
+    left.write_text("half")
+    write_text(tmp_path / "a.png", "whole")
+    assert sorted(tmp_path.iterdir()) == [left, tmp_path / "a.png"]
 
 
 def test_a_write_makes_folders_keeps_the_suffix_and_is_readable_by_others(tmp_path):

@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from inverse_graphics import paths
-from inverse_graphics.files import atomic_write, sha256, write_json, write_text
+from inverse_graphics.files import atomic_write, sha256, write_json, write_tensors, write_text
 
 LIBRARIES = ("torch", "numpy", "scikit-image", "lightning-fabric", "matplotlib")
 MANIFEST = "SHA256SUMS"  # of data/checkpoints: what shipped results must hash to
@@ -107,8 +107,7 @@ def save_result(
     folder = paths.RUNS / result_name(config)
     files = {}
     for name, tensors in (("weights.safetensors", weights), ("arrays.safetensors", arrays or {})):
-        with atomic_write(folder / name) as temporary:
-            save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, temporary)
+        write_tensors(folder / name, tensors)
         files[name] = sha256(folder / name)
     record = {
         "kind": type(config).__name__,

@@ -1,3 +1,4 @@
+import errno
 import gzip
 import hashlib
 import re
@@ -56,10 +57,13 @@ def left_behind():
 
 def test_table_is_complete_and_safe():
     for official in downloads.DOWNLOADABLE.values():
-        assert all(mirror.startswith("https://") and not mirror.endswith("/") for mirror in official.mirrors)
+        assert not any(mirror.endswith("/") for mirror in official.mirrors)
         assert set(official.files) == {"train", "test"}
         for files in official.files.values():
             assert all(re.fullmatch("[0-9a-f]{64}", digest) for digests in files.values() for digest in digests)
+            assert all(files.values()), "a file without a hash"
+    with pytest.raises(ValueError, match="mirrors: expected addresses that begin with https://"):
+        downloads.Download(folders=("mnist",), mirrors=("http://one",), files={})
 
 
 def test_downloads_every_file_once(served):
@@ -100,6 +104,16 @@ def test_no_mirror_left_is_one_clear_line_and_no_file(served, monkeypatch, failu
     assert "https://one/" in message and "https://two/" in message and word in message and "by hand" in message
     assert "\n" not in message and str(paths.ROOT) not in message
     assert left_behind() == []
+
+
+def test_a_full_disk_is_no_fault_of_the_mirror(served, monkeypatch):
+    def fill(path):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    fail_on(monkeypatch, "https://", fill)
+    with pytest.raises(OSError, match="No space left"):
+        downloads.download("mnist")
+    assert len(served) == 1 and left_behind() == []
 
 
 def test_an_interrupted_download_leaves_nothing(served, monkeypatch):

@@ -126,7 +126,7 @@ def test_pictures_come_even_if_they_cannot_be_cached(counted, monkeypatch, capsy
     def full(*_, **__):
         raise OSError("no space left")
 
-    monkeypatch.setattr("inverse_graphics.datasets.block_cache.save_file", full)
+    monkeypatch.setattr("inverse_graphics.datasets.block_cache.write_tensors", full)
     assert render([counted.block])[0].usable.tolist() == [True, False, True]
     assert "not cached (no space left)" in capsys.readouterr().err
     assert not cache_file(counted.block).exists()

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import platform
 import signal
@@ -131,6 +132,24 @@ def test_nan_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path):
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == good
     with pytest.raises(TrainingDiverged, match="no checkpoint was made yet"):
         train(tmp_path / "other", steps=30, trainer=LineTrainer(poison_at=4))
+
+
+def test_a_checkpoint_never_holds_weights_that_are_not_finite(tmp_path):
+    """A loss may be finite and its gradient not: then the next step's loss would tell, one checkpoint too late."""
+
+    class Overflowing(LineTrainer):
+        def step(self, images, now):
+            terms = super().step(images, now)
+            if self.steps == 15:
+                self.modules["line"].weight.data.fill_(torch.inf)
+            return terms
+
+    eager = dataclasses.replace(RUNTIME, checkpoint_seconds=-1.0)
+    for name, steps, runtime in (("end", 15, RUNTIME), ("midst", 30, eager)):
+        with pytest.raises(TrainingDiverged, match="the weights are no longer finite at step 15; "):
+            train(tmp_path / name, steps=steps, trainer=Overflowing(), runtime=runtime)
+    assert not (tmp_path / "end" / "checkpoint.safetensors").exists()
+    assert loop.load_checkpoint(tmp_path / "midst" / "checkpoint.safetensors")["step"] == 14
 
 
 def test_a_blown_up_loss_stops_the_run_where_the_trainer_has_a_limit(tmp_path):

@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from inverse_graphics.files import atomic_write
+from inverse_graphics.files import tensors_digest, write_tensors
 
 
 def code_hash(*modules: str) -> str:
@@ -25,13 +24,8 @@ def code_hash(*modules: str) -> str:
 def save_block(file: Path, block: Mapping[str, Tensor]) -> None:
     """Keep named tensors; a full or read-only disk costs time later, not the tensors now, so it is only told."""
     try:
-        with atomic_write(file) as temporary:
-            save_file(
-                {name: tensor.contiguous() for name, tensor in block.items()},
-                temporary,
-                metadata={"sha256": _digest(block)},
-            )
-    except (OSError, SafetensorError) as error:
+        write_tensors(file, block, {"sha256": tensors_digest(block)})
+    except OSError as error:
         tqdm.write(f"{file.stem}: not cached ({error})", file=sys.stderr)
 
 
@@ -42,17 +36,9 @@ def load_block(file: Path, names: Sequence[str]) -> dict[str, Tensor] | None:
     try:
         with safe_open(file, "pt") as tensors:
             block = {name: tensors.get_tensor(name) for name in names}
-            intact = tensors.metadata()["sha256"] == _digest(block)
+            intact = tensors.metadata()["sha256"] == tensors_digest(block)
     except (OSError, SafetensorError, KeyError, TypeError):
         intact = False
     if not intact:
         file.unlink(missing_ok=True)
     return block if intact else None
-
-
-def _digest(block: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in block.items():
-        digest.update(repr((name, tensor.dtype, tuple(tensor.shape))).encode())
-        digest.update(tensor.contiguous().numpy())
-    return digest.hexdigest()

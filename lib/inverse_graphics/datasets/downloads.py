@@ -1,5 +1,6 @@
 """What can be downloaded, from where, and what it must hash to. Nothing is downloaded unless `download` is called."""
 
+import errno
 import gzip
 import hashlib
 import zlib
@@ -16,6 +17,8 @@ from inverse_graphics.files import atomic_write, sha256
 
 LONGEST = 64 << 20  # bytes; no official file unpacks to more, so hashing stops there and a gzip bomb costs nothing
 
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)  # no other mirror helps against these
+
 
 @dataclass(frozen=True)
 class Download:
@@ -31,6 +34,10 @@ class Download:
     folders: tuple[str, ...]
     mirrors: tuple[str, ...]
     files: dict[str, dict[str, tuple[str, ...]]]
+
+    def __post_init__(self) -> None:
+        if not all(mirror.startswith("https://") for mirror in self.mirrors):
+            raise ValueError(f"mirrors: expected addresses that begin with https://, got {self.mirrors}")
 
 
 MNIST = Download(
@@ -97,6 +104,7 @@ def download(name: str) -> Path:
     Raises:
         ValueError: `name` cannot be downloaded; the message lists what can.
         DatasetError: no mirror gave the file; the message says which were tried and what to do by hand.
+        OSError: the disk is full or cannot be written to.
     """
     official = DOWNLOADABLE[require_choice("name", name, DOWNLOADABLE)]
     folder = paths.DOWNLOADS / official.folders[0]
@@ -174,7 +182,9 @@ def _download_file(target: Path, digest: str, mirrors: tuple[str, ...]) -> None:
                 if (got := sha256(temporary)) != digest:
                     raise DatasetError(f"SHA-256 {got[:12]}… is not the official {digest[:12]}…")
             return
-        except (OSError, DatasetError) as error:  # requests' errors are OSErrors
+        except (OSError, DatasetError) as error:  # requests' errors are OSErrors, without a number
+            if isinstance(error, OSError) and error.errno in DISK:
+                raise
             failures.append(f"{url} ({type(error).__name__}: {_one_line(error)})")
     raise DatasetError(
         f"{target.name}: not downloaded; tried {'; '.join(failures)}. Check the network and run `make data` again, "

@@ -65,10 +65,12 @@ def train(config: Any, runtime: Runtime, prepare: Callable[["Fabric"], Plan]) ->
         lock.acquire()
     try:
         fabric.barrier()
+        checkpoint = paths.RUNS / result_name(config) / "checkpoint.safetensors"
         if found := find_result(config, shipped=False):
+            if fabric.is_global_zero:
+                checkpoint.unlink(missing_ok=True)  # of a run that was killed between keeping its result and this
             return found
         plan = prepare(fabric)
-        checkpoint = paths.RUNS / result_name(config) / "checkpoint.safetensors"
         history, seconds = fit(
             plan.trainer,
             plan.rows,

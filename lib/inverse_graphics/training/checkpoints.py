@@ -1,18 +1,18 @@
 """Checkpoints of unfinished training: everything a killed run needs to go on as if it had not been killed.
 
 One safetensors file, written atomically, no pickle: the tensors of every module and optimizer under slash-separated
-names, and the rest (step, history) as JSON in the file's metadata.
+names, and the rest (step, history) as JSON in the file's metadata, with a hash of both.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from inverse_graphics.files import atomic_write
+from inverse_graphics.files import tensors_digest, write_tensors
 
 
 class CheckpointError(Exception):
@@ -22,9 +22,8 @@ class CheckpointError(Exception):
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write nested dicts and lists of tensors, numbers, strings, booleans and None."""
     tensors: dict[str, Tensor] = {}
-    rest = _split(state, "", tensors)
-    with atomic_write(path) as temporary:
-        save_file(tensors, temporary, metadata={"state": json.dumps(rest)})
+    rest = json.dumps(_split(state, "", tensors))
+    write_tensors(path, tensors, {"state": rest, "sha256": _digest(rest, tensors)})
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -35,16 +34,25 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            return _join(json.loads(file.metadata()["state"]), file.get_tensor)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            told = file.metadata()
+        if told.get("sha256") not in (None, _digest(told["state"], tensors)):  # older ones have none
+            raise ValueError("its contents are not what their SHA-256 says")
+        return _join(json.loads(told["state"]), tensors.__getitem__)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: not a readable checkpoint ({error}). Delete it to train anew.") from error
+
+
+def _digest(state: str, tensors: dict[str, Tensor]) -> str:
+    ordered = {name: tensors[name] for name in sorted(tensors)}
+    return hashlib.sha256(f"{state} {tensors_digest(ordered)}".encode()).hexdigest()
 
 
 def _split(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
     """Move tensors into `tensors` and leave {"tensor": name} in their place; dicts become lists of pairs, because
     optimizers key their state by integers and JSON would turn those into strings."""
     if isinstance(value, Tensor):
-        tensors[name] = value.detach().cpu().contiguous()
+        tensors[name] = value
         return {"tensor": name}
     if isinstance(value, dict):
         return {"dict": [[key, _split(item, f"{name}/{key}", tensors)] for key, item in value.items()]}

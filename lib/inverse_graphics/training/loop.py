@@ -178,17 +178,20 @@ def fit(
             if step % every == 0 or step == steps:
                 means = _means(fabric, sums, step - (history[-1]["step"] if history else 0))
                 if not all(abs(value) <= limit for value in means.values()):  # NaN compares false
-                    raise TrainingDiverged(_diverged(label, step, means, checkpoint))
+                    what = "has blown up" if all(map(math.isfinite, means.values())) else "is no longer finite"
+                    values = ", ".join(f"{name} {value:g}" for name, value in means.items())
+                    raise _diverged(f"loss {what}", label, step, checkpoint, f" ({values})")
                 history.append({"step": step, **means})
                 sums = {}
                 bar.set_postfix(loss=f"{next(iter(means.values())):.3f}", refresh=False)
                 if time.monotonic() - saved > runtime.checkpoint_seconds and step < steps:
                     # here only: every sum has just been checked
-                    _save(fabric, trainer, checkpoint, step, history, time.monotonic() - started)
+                    _save(fabric, trainer, checkpoint, step, history, time.monotonic() - started, label)
                     saved = time.monotonic()
             bar.update()
     seconds = time.monotonic() - started
-    _save(fabric, trainer, checkpoint, step, history, seconds)
+    _save(fabric, trainer, checkpoint, step, history, seconds, label)
+    fabric.barrier()
     return Fitted(history, seconds)
 
 
@@ -271,18 +274,28 @@ def _means(fabric: "Fabric", sums: dict[str, Tensor], steps: int) -> dict[str, f
 
 
 def _save(
-    fabric: "Fabric", trainer: Trainer, path: Path, step: int, history: list[dict[str, float]], seconds: float
+    fabric: "Fabric",
+    trainer: Trainer,
+    path: Path,
+    step: int,
+    history: list[dict[str, float]],
+    seconds: float,
+    label: str,
 ) -> None:
-    if fabric.is_global_zero:
-        state: dict[str, Any] = {
-            "step": step,
-            "history": history,
-            "seconds": seconds,
-            "modules": {name: module.state_dict() for name, module in trainer.modules.items()},
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in trainer.optimizers.items()},
-        }
-        save_checkpoint(path, state)
-    fabric.barrier()
+    """By the first process alone, and without a word to the others: their clocks may not think that it is time."""
+    if not fabric.is_global_zero:
+        return
+    if not all(p.isfinite().all() for module in trainer.modules.values() for p in module.parameters()):
+        # The loss was finite and its gradient was not: such a checkpoint would diverge at once, however often resumed.
+        raise _diverged("weights are no longer finite", label, step, path)
+    state: dict[str, Any] = {
+        "step": step,
+        "history": history,
+        "seconds": seconds,
+        "modules": {name: module.state_dict() for name, module in trainer.modules.items()},
+        "optimizers": {name: optimizer.state_dict() for name, optimizer in trainer.optimizers.items()},
+    }
+    save_checkpoint(path, state)
 
 
 def _restore(trainer: Trainer, path: Path) -> tuple[int, list[dict[str, float]], float]:
@@ -294,8 +307,6 @@ def _restore(trainer: Trainer, path: Path) -> tuple[int, list[dict[str, float]],
     return state["step"], state["history"], state["seconds"]
 
 
-def _diverged(label: str, step: int, means: dict[str, float], checkpoint: Path) -> str:
+def _diverged(what: str, label: str, step: int, checkpoint: Path, told: str = "") -> TrainingDiverged:
     kept = f"the last good checkpoint is kept in {checkpoint}" if checkpoint.exists() else "no checkpoint was made yet"
-    values = ", ".join(f"{name} {value:g}" for name, value in means.items())
-    what = "has blown up" if all(math.isfinite(value) for value in means.values()) else "is no longer finite"
-    return f"{label}: the loss {what} at step {step} ({values}); {kept}. Try a smaller learning rate."
+    return TrainingDiverged(f"{label}: the {what} at step {step}{told}; {kept}. Try a smaller learning rate.")
