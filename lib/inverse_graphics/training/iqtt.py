@@ -118,11 +118,11 @@ class AnswererTrainer:
     def setup(self, fabric: "Fabric") -> None:
         self._fabric = fabric
         learning = {name: module for name, module in self.modules.items() if name != "memory"}
-        self._run = {name: fabric.setup_module(module.train()) for name, module in learning.items()}
+        for module in learning.values():  # before they are set up: else several processes' gradients come out permuted
+            module.train().to(memory_format=torch.channels_last)
+        self._run = {name: fabric.setup_module(module) for name, module in learning.items()}
         self.memory.to(fabric.device)
         self._optimizer = fabric.setup_optimizers(self.optimizers["model"])
-        for module in self._run.values():
-            module.to(memory_format=torch.channels_last)
 
     def step(self, batch: tuple[Tensor, Tensor], now: Step) -> AnswererTerms:
         """One update from the numbers of B questions and what is known of their answers."""

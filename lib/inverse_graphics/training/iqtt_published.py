@@ -65,9 +65,9 @@ class TowerTrainer:
 
     def setup(self, fabric: "Fabric") -> None:
         self._fabric = fabric
-        self._run = fabric.setup_module(self.modules["model"].train())
+        # Laid out before it is set up: several processes' gradients come out permuted where that is done after
+        self._run = fabric.setup_module(self.modules["model"].train().to(memory_format=torch.channels_last))
         self._optimizer = fabric.setup_optimizers(self.optimizers["model"])
-        self._run.to(memory_format=torch.channels_last)
 
     def step(self, batch: tuple[Tensor, Tensor], now: Step) -> TowerTerms:
         """One update from B labelled questions."""
