@@ -32,12 +32,14 @@ def best_rotation_similarity(points: Tensor, others: Tensor) -> Tensor:
         rotations are equally good, gradients are damped.
 
     Raises:
-        ValueError: the sets are not of as many points in space, or not floating.
+        ValueError: the sets are not of as many points in space, not floating, or of different types.
     """
     for name, value in (("points", points), ("others", others)):
         if value.dim() < 3 or value.shape[-2:] != (points.shape[-2], 3) or not value.is_floating_point():
             expected = f"floating (..., {points.shape[-2]}, 3)" if name == "others" else "floating (..., B, K, 3)"
             raise ValueError(f"{name}: expected {expected}, got {value.dtype} {tuple(value.shape)}")
+    if others.dtype != points.dtype:
+        raise ValueError(f"others: expected {points.dtype} as the points are, got {others.dtype}")
     points, others = (part / part.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-6) for part in (points, others))
     return largest_alignment(torch.einsum("...bkx,...cky->xy...bc", points, others))
 

@@ -98,8 +98,9 @@ def shape_pyramid(levels: Tensor) -> Tensor:
 
 
 def blur(images: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of images (B, C, H, W) with standard deviation `sigma` in pixels, cut off at 3 σ."""
+    """Gaussian blur of images (B, C, H, W) with standard deviation `sigma` in (0, 1000] pixels, cut off at 3 σ."""
     require_tensor("images", images, "B C H W")
+    require_range("sigma", torch.tensor(float(sigma)), 1e-3, 1e3)
     reach = max(1, math.ceil(3 * sigma))
     steps = torch.arange(-reach, reach + 1, dtype=images.dtype, device=images.device)
     weights = torch.exp(-0.5 * (steps / sigma) ** 2)
