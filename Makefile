@@ -27,7 +27,7 @@ TEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
 CELLWISE := $(foreach number,00 05 08 17 22 31 35,$(wildcard notebooks/$(number)_*.ipynb))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data figures gallery train test lab bench lint clean .environment
+.PHONY: help setup data figures gallery site train test lab bench lint clean .environment
 
 help: ## this list
 	@sed -n 's/^#   \(.*\)/  \1/p' Makefile; echo
@@ -48,6 +48,9 @@ figures: .environment ## run the notebooks, two at a time, then write figures/ a
 
 gallery: .environment ## write figures/README.md and claims.csv again from what stands in figures/
 	@$(COMPANION) gallery --profile $(PROFILE)
+
+site: .environment ## write the notebooks as pages to build/site/, to be read without a kernel and a network
+	@$(ALONE) $(COMPANION) site --jobs $(SIDE_BY_SIDE) $(NOTEBOOKS)
 
 train: ## run the notebooks with training, as `make figures RETRAIN=1`
 	@$(MAKE) --no-print-directory figures RETRAIN=1

@@ -44,6 +44,24 @@ def test_figures_takes_prefixes_files_or_all_and_writes_the_gallery(workspace, r
     assert runs[-1][0] == ["01_good", "02_bad"]
 
 
+def test_site_writes_pages_of_what_ran_and_leaves_the_gallery_alone(workspace, runs, monkeypatch, capsys):
+    written = []
+    monkeypatch.setattr("inverse_graphics.site.write_site", lambda *places: written.append(places) or places[-1])
+    monkeypatch.setenv("INVERSE_GRAPHICS_FIGURES", "")  # put back afterwards
+    monkeypatch.delenv("INVERSE_GRAPHICS_FIGURES")
+    write_notebook(paths.NOTEBOOKS / "01_good.ipynb")
+    write_notebook(paths.NOTEBOOKS / "02_bad.ipynb")
+    assert cli.main(["site", "--jobs", "2"]) == 1  # one did not run
+    assert runs[-1] == (["01_good", "02_bad"], {"jobs": 2})
+    figures = workspace / "build" / "site-figures"
+    executed = workspace / "build" / "notebooks" / "quick" / "01_good.ipynb"
+    assert written == [([executed], figures, workspace / "build" / "site")]
+    assert os.environ["INVERSE_GRAPHICS_FIGURES"] == str(figures)
+    assert cli.main(["site", "01"]) == 0
+    assert cli.main(["site", "02"]) == 1 and "no notebook ran to its end" in capsys.readouterr().err
+    assert len(written) == 2
+
+
 def test_an_unknown_notebook_is_a_usage_error(workspace, runs, capsys):
     write_notebook(paths.NOTEBOOKS / "01_good.ipynb")
     assert cli.main(["figures", "07"]) == 2

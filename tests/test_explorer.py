@@ -154,6 +154,10 @@ def test_a_missing_file_and_an_empty_shape_are_told(explorer):
 def test_without_a_kernel_there_is_a_figure(explorer):
     assert isinstance(explorer.static(), Figure)
     assert len(explorer.widget.children) == 7
+    examples, component = explorer.precomputed().layout.sliders
+    assert len(examples.steps) == 12 and component.currentvalue.prefix == f"{explorer.latents[0].description}: "
+    shapes = [trace.x.tobytes() for trace in explorer.precomputed().data]
+    assert len(set(shapes)) == len(shapes) - 1  # the component's middle is the first example
 
 
 def test_lines_are_drawn_where_they_are():

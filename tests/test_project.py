@@ -32,7 +32,7 @@ ORDER = (
     ("plots", "gallery", "headless", "export"),
     ("pipeline", "preloaded"),
     ("widgets", "surfel_widgets"),
-    ("explorer",),
+    ("explorer", "site"),
     ("verbs",),
     ("cli",),
 )

@@ -73,8 +73,15 @@ def test_an_error_is_shown_and_the_widget_stays_alive():
     assert shown.message.value == "" and shown.pictures["depth"].value
 
 
-def test_the_static_view_has_three_panels():
+def test_without_a_kernel_there_are_three_panels_and_sliders():
     assert len(explorer().static().axes) == 3
+    moving = explorer(azimuths=(10, 50)).precomputed()
+    assert [[step.label for step in slider.steps][::4] for slider in moving.layout.sliders] == [
+        ["near"],
+        ["10°", "30°", "50°"],
+    ]
+    middle = 2 + 4  # of the second slider, where the live one stands
+    assert moving.data[0].source == moving.data[middle].source != moving.data[middle + 1].source
 
 
 @pytest.mark.parametrize(

@@ -124,16 +124,28 @@ def test_decode_runs_on_one_thread_without_gradients(explorer, monkeypatch):
     assert torch.get_num_threads() == threads
 
 
-def test_show_is_static_where_nobody_can_move_a_slider(explorer, monkeypatch):
+def test_show_has_what_needs_no_kernel_where_there_will_be_none(explorer, monkeypatch):
     shown = []
-    monkeypatch.setattr(widgets, "display", shown.append)
+    monkeypatch.setattr(widgets, "display", lambda what, **_: shown.append(what))
     monkeypatch.setenv("INVERSE_GRAPHICS_HEADLESS", "1")
     show(explorer)
     assert "surface" not in vars(explorer)  # nothing live was made
     monkeypatch.delenv("INVERSE_GRAPHICS_HEADLESS")
     show(explorer)
-    assert isinstance(shown[0], Figure)
-    assert shown[1] is explorer.widget
+    still, moving, live = shown
+    assert isinstance(still, Figure) and live is explorer.widget
+    assert len(moving[widgets.PLOTLY]["layout"]["sliders"]) == 2
+
+
+def test_without_a_kernel_there_are_sliders_over_the_examples_and_the_widest_component(explorer):
+    figure = explorer.precomputed()
+    examples, component = figure.layout.sliders
+    assert [step.label for step in examples.steps] == ["small", "large"]
+    assert component.currentvalue.prefix == "z[0]: " and len(component.steps) > 5
+    widths = [np.ptp(trace.x) for trace in figure.data]
+    assert widths[1] > widths[0] and widths[2:] == sorted(widths[2:]) and widths[-1] > 1.3 * widths[2]
+    lonely = voxel_explorer(decode, {"small": EXAMPLES["small"]}, components=0)
+    assert len(lonely.precomputed().layout.sliders) == 1
 
 
 @pytest.mark.parametrize(

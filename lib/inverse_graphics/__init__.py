@@ -21,9 +21,10 @@ Data flows, and the package reads, in this order:
 | `results` | numbers, seeds, versions, data source, commit: saved, shipped, verified, loaded |
 | `experiments` | one file per experiment: frozen config, smoke / quick / paper, run |
 | `export` | shapes → GLB, OBJ, PLY, STL, and back; PNG |
-| `plots`, `widgets`, `explorer` | figures returned, never shown; live views with a static default |
+| `plots`, `widgets`, `explorer` | figures returned, never shown; live views, and what of them needs no kernel |
 | `items`, `gallery` | the 50 paper items; figure files with their JSON, claims, verdicts, the gallery page |
 | `pipeline`, `headless`, `preloaded` | run notebooks without a browser; their processes; what these have imported |
+| `site` | executed notebooks → pages that need neither a kernel nor a network |
 | `cli`, `verbs` | what is asked for in a shell; what each verb does |
 
 Names, one per idea:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import anywidget
 import ipywidgets
+import plotly.graph_objects as go
 import torch
 import traitlets
 from PIL import Image, ImageDraw
@@ -30,6 +31,7 @@ from inverse_graphics.experiments.own_pictures import MODELS, Model, Shape, Voxe
 from inverse_graphics.export import save_mesh, save_picture
 from inverse_graphics.geometry.meshes import Mesh
 from inverse_graphics.plots.charts import picture_row
+from inverse_graphics.plots.sliders import MOST, STEPS, mesh_sliders
 from inverse_graphics.plots.styles import Figure
 from inverse_graphics.renderers.lit_meshes import LIGHT, lit_picture
 from inverse_graphics.training.loop import generator_for
@@ -145,6 +147,24 @@ class Explorer:
             pictures[f"{azimuth}°"] = lit_picture(mesh, math.radians(azimuth), math.radians(20)).permute(1, 2, 0)
         return picture_row(pictures, title=f"{self.model.value}: {MODELS[self.model.value].title}")
 
+    @torch.no_grad()
+    def precomputed(self) -> go.Figure:
+        """What needs no kernel: the shape to turn, a slider over the examples and one over the widest component."""
+        with one_thread():
+            model = self._open(self.model.value)
+            shapes = {
+                "example": {str(number): model.decode(z) for number, z in enumerate(self._examples[:MOST], 1)},
+                self.latents[0].description: {
+                    f"{offset:+.1f} σ": model.decode(self._moved(self._examples[0], [offset]))
+                    for offset in torch.linspace(-REACH, REACH, STEPS).tolist()
+                },
+            }
+            meshes = {
+                name: {label: self._mesh(shape) for label, shape in positions.items()}
+                for name, positions in shapes.items()
+            }
+            return mesh_sliders(meshes, self.azimuth.value, self.elevation.value)
+
     # What happens
 
     def _on_model(self, _: object = None) -> None:
@@ -244,10 +264,14 @@ class Explorer:
 
     def _latent(self) -> Tensor:
         first = self._codes.get("first", next(iter(self._codes.values())))
-        latent = torch.lerp(first, self._codes.get("second", first), self.between.value).clone()
-        offsets = torch.tensor([slider.value for slider in self.latents[: len(self._chosen)]])
-        latent[self._chosen] += offsets * self._spread
-        return latent
+        latent = torch.lerp(first, self._codes.get("second", first), self.between.value)
+        return self._moved(latent, [slider.value for slider in self.latents[: len(self._chosen)]])
+
+    def _moved(self, latent: Tensor, offsets: Sequence[float]) -> Tensor:
+        """The latent, its first few of the chosen components moved by so many standard deviations."""
+        moved, count = latent.clone(), len(offsets)
+        moved[self._chosen[:count]] += torch.tensor(offsets) * self._spread[:count]
+        return moved
 
     def _untouched(self) -> str | None:
         """The slot whose picture is shown as it is: nothing is between, and no latent moved."""

@@ -209,7 +209,7 @@ def write_gallery(profile: str = "quick") -> Path:
         The path of README.md.
     """
     folder = paths.figures_folder(profile)
-    records, warnings = _read_records(folder)
+    records, warnings = read_records(folder)
     claims: dict[str, list[dict[str, Any]]] = {entry.id: [] for entry in items()}
     for record in records.values():
         for claim in record["claims"]:
@@ -250,7 +250,7 @@ def write_gallery(profile: str = "quick") -> Path:
     return folder / "README.md"
 
 
-def _read_records(folder: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
+def read_records(folder: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """The sound records by name, and a sentence about each that is not."""
     records, warnings = {}, []
     for path in sorted(folder.glob("*.json")):

@@ -149,7 +149,8 @@ def _environment(scratch: Path) -> dict[str, str]:
     return {
         "JUPYTER_RUNTIME_DIR": str(scratch),  # sockets and connection files: gone with the scratch folder
         "IPYTHONDIR": str(scratch / "ipython"),  # a reader's own IPython start-up files must not change a figure
-        "INVERSE_GRAPHICS_HEADLESS": "1",  # widgets show their static figure
+        "INVERSE_GRAPHICS_HEADLESS": "1",  # widgets show what needs no kernel
+        "PLOTLY_RENDERER": "plotly_mimetype",  # figures without plotly.js, which would be 5 MB in each notebook
         "INVERSE_GRAPHICS_PROGRESS": str(scratch / PROGRESS),
         "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),  # spinning threads slow a busy machine down
     }

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 
 import ipywidgets
 import numpy as np
+import plotly.graph_objects as go
 import torch
 from PIL import Image
 from torch import Tensor
 
 from inverse_graphics.checks import require_finite, require_tensor
 from inverse_graphics.geometry.cameras import Cameras
+from inverse_graphics.plots.sliders import MOST, STEPS, picture_sliders
 from inverse_graphics.plots.styles import Figure
 from inverse_graphics.plots.surfels import SurfelMaps, depth_picture, normal_picture, surfel_rows
 from inverse_graphics.renderers.shading import Lights
@@ -63,11 +65,23 @@ class SurfelExplorer:
         label = f"azimuth {self.azimuth.value:g}°\nelevation {self.elevation.value:g}°"
         return surfel_rows({label: self._maps()}, title=self.example.value)
 
+    def precomputed(self) -> go.Figure:
+        """What needs no kernel: sliders over the azimuth, of what is shown, and over the examples."""
+        azimuths = torch.linspace(self.azimuth.min, self.azimuth.max, STEPS).round().tolist()
+        turned = {f"{azimuth:g}°": self._maps(azimuth=azimuth) for azimuth in azimuths}
+        others = {label: self._maps(example=label) for label in list(self._examples)[:MOST]}
+        strips = {
+            name: {label: np.concatenate([*map(_coloured, _pictures(maps))], 1) for label, maps in views.items()}
+            for name, views in {"picture of": others, "azimuth": turned}.items()
+        }
+        return picture_sliders(strips, 3 * SIDE)
+
     @torch.no_grad()
-    def _maps(self) -> SurfelMaps:
-        azimuth, elevation = (torch.tensor([math.radians(slider.value)]) for slider in (self.azimuth, self.elevation))
-        camera = self._camera(azimuth, elevation)
-        depth = self._decode(self._examples[self.example.value][None], camera)
+    def _maps(self, azimuth: float | None = None, example: str | None = None) -> SurfelMaps:
+        """What the sliders say, or what is given here in their place."""
+        degrees = self.azimuth.value if azimuth is None else azimuth, self.elevation.value
+        camera = self._camera(*(torch.tensor([math.radians(angle)]) for angle in degrees))
+        depth = self._decode(self._examples[example or self.example.value][None], camera)
         surfels = render_surfels(depth, camera, self._lights, self._albedo)
         return SurfelMaps(surfels.image, depth, surfels.normals)
 
@@ -78,13 +92,7 @@ class SurfelExplorer:
         except Exception as error:  # of any kind: `decode` is the caller's; the widget says so and stays alive
             self.message.value = f"<span style='color:#b3261e'>Not redrawn. {html.escape(str(error))}</span>"
             return
-        near, far = maps.depth.min().item(), maps.depth.max().item()
-        drawn = (
-            maps.image[0].clamp(0, 1).permute(1, 2, 0).numpy(),
-            depth_picture(maps.depth[0], near, max(far, near + 1e-6)),  # a flat map has no range
-            normal_picture(maps.normals[0]),
-        )
-        for part, picture in zip(PARTS, drawn, strict=True):
+        for part, picture in zip(PARTS, _pictures(maps), strict=True):
             self.pictures[part].value = _png(picture)
 
 
@@ -124,10 +132,24 @@ def _slider(name: str, ends: tuple[float, float]) -> ipywidgets.FloatSlider:
     return ipywidgets.FloatSlider(sum(ends) / 2, min=ends[0], max=ends[1], step=1, description=name)
 
 
+def _pictures(maps: SurfelMaps) -> list[np.ndarray]:
+    """Of each of `PARTS`, (H, W) or (H, W, 3) uint8 in whole steps near `SIDE` pixels wide."""
+    near, far = maps.depth.min().item(), maps.depth.max().item()
+    drawn = (
+        maps.image[0].clamp(0, 1).permute(1, 2, 0).numpy(),
+        depth_picture(maps.depth[0], near, max(far, near + 1e-6)),  # a flat map has no range
+        normal_picture(maps.normals[0]),
+    )
+    scale = max(1, SIDE // maps.depth.shape[3])
+    bytes_ = [(picture.clip(0, 1) * 255).round().astype(np.uint8) for picture in drawn]
+    return [part.repeat(scale, 0).repeat(scale, 1) for part in bytes_]
+
+
+def _coloured(picture: np.ndarray) -> np.ndarray:
+    return picture if picture.ndim == 3 else np.dstack([picture] * 3)
+
+
 def _png(picture: np.ndarray) -> bytes:
-    """(H, W) or (H, W, 3) in [0, 1] → bytes of a PNG, in whole steps near `SIDE` pixels wide."""
-    scale = max(1, SIDE // picture.shape[1])
-    bytes_ = (picture.clip(0, 1) * 255).round().astype(np.uint8).repeat(scale, 0).repeat(scale, 1)
     file = io.BytesIO()
-    Image.fromarray(bytes_).save(file, "png", compress_level=1)
+    Image.fromarray(picture).save(file, "png", compress_level=1)
     return file.getvalue()

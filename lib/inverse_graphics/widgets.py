@@ -1,4 +1,5 @@
-"""Live views for notebooks. Each has a static default: a matplotlib figure of what it shows, where there is no kernel.
+"""Live views for notebooks. Each has a static default, a matplotlib figure of what it shows, and a plotly figure whose
+sliders need no kernel.
 
 Callbacks are set with `observe` and write into widgets that stand there from the start: no Output widget and no
 `interact`, which can hang a headless run for ever (papermill issue 723, nbclient issue 312).
@@ -7,6 +8,7 @@ Callbacks are set with `observe` and write into widgets that stand there from th
 import functools
 import html
 import io
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +23,8 @@ from PIL import Image
 from torch import Tensor
 
 from inverse_graphics.checks import require_finite, require_range, require_tensor
+from inverse_graphics.geometry.meshes import Mesh
+from inverse_graphics.geometry.voxel_grids import voxel_surface
 from inverse_graphics.plots.shapes import (
     mesh_data,
     plotly_camera,
@@ -28,10 +32,12 @@ from inverse_graphics.plots.shapes import (
     voxel_figure,
     voxel_summary,
 )
+from inverse_graphics.plots.sliders import MOST, STEPS, mesh_sliders
 from inverse_graphics.plots.styles import Figure
 from inverse_graphics.renderers.voxels import project_voxels
 
 HEADLESS = "INVERSE_GRAPHICS_HEADLESS"  # "1" where nobody can move a slider, as when a pipeline runs a notebook
+PLOTLY = "application/vnd.plotly.v1+json"  # the kind of output that a plotly figure is
 PICTURE = 252  # pixels along the side of the enlarged projection
 
 
@@ -76,6 +82,7 @@ class VoxelExplorer:
         reach = max(3.0, 1.2 * float(stacked.abs().max()))
         spread = stacked.std(0) if len(stacked) > 1 else stacked.abs()[0]
         chosen = sorted(spread.argsort(descending=True, stable=True)[:components].tolist())
+        self._widest = int(spread.argmax())
         self.latents = {
             index: ipywidgets.FloatSlider(
                 float(self._latent[index]), min=-reach, max=reach, step=0.05, description=f"z[{index}]", **narrow
@@ -113,6 +120,21 @@ class VoxelExplorer:
                 threshold=self.threshold.value,
                 title=self.example.value if len(self._examples) > 1 else "",
             )
+
+    @torch.no_grad()
+    def precomputed(self) -> go.Figure:
+        """What needs no kernel: the surface to turn, a slider over the examples and one over the widest component."""
+        with one_thread():
+            sliders = {"start at": {label: self._mesh(latent) for label, latent in list(self._examples.items())[:MOST]}}
+            if (slider := self.latents.get(self._widest)) is not None:
+                sliders[slider.description] = {
+                    f"{value:.1f}": self._mesh(self._latent.index_fill(0, torch.tensor(self._widest), value))
+                    for value in torch.linspace(slider.min, slider.max, STEPS).tolist()
+                }
+            return mesh_sliders(sliders, self.azimuth.value, self.elevation.value)
+
+    def _mesh(self, latent: Tensor) -> Mesh:
+        return voxel_surface(self._decode(latent[None].clone()), self.threshold.value)
 
     def _arranged(self) -> ipywidgets.Widget:
         def under(caption: str, widget: ipywidgets.Widget) -> ipywidgets.Widget:
@@ -227,17 +249,25 @@ def voxel_explorer(
 
 
 class Shown(Protocol):
-    """What `show` can show: a live widget, and a figure of the same."""
+    """What `show` can show: a live widget, a figure of the same, and what of it moves without a kernel."""
 
     @property
     def widget(self) -> ipywidgets.Widget: ...
 
     def static(self) -> Figure: ...
 
+    def precomputed(self) -> go.Figure: ...
+
 
 def show(explorer: Shown) -> None:
-    """Display the live widget, or its static figure where `INVERSE_GRAPHICS_HEADLESS=1` says nobody can move it."""
-    display(explorer.static() if os.environ.get(HEADLESS) == "1" else explorer.widget)
+    """Display the live widget; or, where `INVERSE_GRAPHICS_HEADLESS=1` says that there will be no kernel to answer it,
+    its static figure and a plotly figure whose sliders need none."""
+    if os.environ.get(HEADLESS) != "1":
+        display(explorer.widget)
+        return
+    display(explorer.static())
+    # As it is: shown by plotly itself, it would bring plotly's widgets with it, which take seconds to import.
+    display({PLOTLY: json.loads(explorer.precomputed().to_json())}, raw=True)
 
 
 def _png(picture: np.ndarray, scale: int) -> bytes:

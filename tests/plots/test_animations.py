@@ -63,6 +63,9 @@ def test_a_scrubber_shows_the_frame_it_stands_at():
     scrubber.slider.value = 1
     assert scrubber.label.value == "b" and scrubber.picture.value != before
     assert scrubber.static() is sheet and scrubber.widget is scrubber.widget
+    moving = scrubber.precomputed()
+    assert [step.label for step in moving.layout.sliders[0].steps] == ["a", "b", "c"]
+    assert len({trace.source for trace in moving.data}) == 3
 
 
 def test_a_panel_with_nothing_in_it_says_so():

@@ -4,6 +4,7 @@
 |---|---|
 | `styles` | fonts and colours of all of them |
 | `shapes` | voxels: shaded views, slices along depth, a turnable plotly view |
+| `sliders` | shapes or pictures made beforehand, under sliders that need no kernel |
 | `charts` | curves, bars with spread, rows and grids of pictures |
 | `diagrams` | the coordinate convention, and the drawn figures of the voxel paper |
 | `drawing` | what diagrams are drawn with: points in space, arrows, boxes |

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
+import plotly.graph_objects as go
 from PIL import Image
 from torch import Tensor
 
 from inverse_graphics.plots.charts import picture_grid
 from inverse_graphics.plots.shapes import bare, note, shade_voxels, shape_extent, show_picture
+from inverse_graphics.plots.sliders import picture_sliders
 from inverse_graphics.plots.styles import WIDTH, Figure, styled
 
 Picture = Tensor | np.ndarray | None
@@ -83,6 +85,10 @@ class Scrubber:
     def static(self) -> Figure:
         """What stands in its place where nobody can move a slider: the contact sheet."""
         return self._sheet
+
+    def precomputed(self) -> go.Figure:
+        """The frames under a slider that needs no kernel."""
+        return picture_sliders({"frame": dict(zip(self._animation.labels, self._animation.frames, strict=True))})
 
     def _on_frame(self, _: object = None) -> None:
         file = io.BytesIO()

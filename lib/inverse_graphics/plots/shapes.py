@@ -318,25 +318,30 @@ def voxel_figure(
     # Shading is ours, as `intensity`: plotly's own light leaves most sides of a mesh black.
     mesh = go.Mesh3d(
         **mesh_data(voxels, threshold),
-        colorscale=[[0, _mixed(colour, 0.35)], [0.65, colour], [1, _mixed(colour, 1.15)]],
+        colorscale=shading_scale(colour),
         cmin=0,
         cmax=1,
         showscale=False,
         hoverinfo="skip",
         lighting={"ambient": 1, "diffuse": 0, "specular": 0, "fresnel": 0},
     )
-    plain = {"showbackground": True, "backgroundcolor": "#f3f5f8", "gridcolor": "#dfe4ea", "showticklabels": False,
-             "range": [-1.02, 1.02], "zeroline": False, "title": {"font": {"size": 12, "color": GREY}}}  # fmt: skip
     figure = go.Figure(mesh)
     figure.update_layout(
-        scene={
-            **{f"{name}axis": {**plain, "title": {**plain["title"], "text": name}} for name in "xyz"},
-            "aspectmode": "cube",
-            "camera": plotly_camera(azimuth, elevation),
-        },
-        margin={"l": 0, "r": 0, "t": 0, "b": 0}, width=440, height=430, font={"color": INK}, uirevision="keep",
+        scene=scene_layout(azimuth, elevation), margin={"l": 0, "r": 0, "t": 0, "b": 0}, width=440, height=430,
+        font={"color": INK}, uirevision="keep",
     )  # fmt: skip
     return figure
+
+
+def scene_layout(azimuth: float, elevation: float, reach: float = 1.02) -> dict:
+    """plotly's layout of a scene with y up, seen from these angles, in degrees; its axes go from −`reach` to `reach`."""
+    plain = {"showbackground": True, "backgroundcolor": "#f3f5f8", "gridcolor": "#dfe4ea", "showticklabels": False,
+             "range": [-reach, reach], "zeroline": False, "title": {"font": {"size": 12, "color": GREY}}}  # fmt: skip
+    return {
+        **{f"{name}axis": {**plain, "title": {**plain["title"], "text": name}} for name in "xyz"},
+        "aspectmode": "cube",
+        "camera": plotly_camera(azimuth, elevation),
+    }
 
 
 def mesh_data(voxels: Tensor, threshold: float) -> dict[str, np.ndarray]:
@@ -377,6 +382,11 @@ def show_picture(axes, picture: Tensor | np.ndarray | None) -> None:
     array = np.asarray(picture.detach().cpu() if isinstance(picture, Tensor) else picture)
     axes.imshow(array[0] if array.ndim == 3 and len(array) == 1 else array, cmap="gray", vmin=0, vmax=1,
                 interpolation="nearest")  # fmt: skip
+
+
+def shading_scale(colour: str = CLAY) -> list:
+    """plotly's colour scale for how light a point of a shape is, 0 to 1."""
+    return [[0, _mixed(colour, 0.35)], [0.65, colour], [1, _mixed(colour, 1.15)]]
 
 
 def _mixed(colour: str, strength: float) -> str:

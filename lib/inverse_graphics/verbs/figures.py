@@ -1,6 +1,7 @@
-"""`figures`, `gallery`, `train` and `ship`: notebooks run, experiments trained, results kept."""
+"""`figures`, `gallery`, `site`, `train` and `ship`: notebooks run, experiments trained, results kept."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def add_parsers(verbs: argparse._SubParsersAction) -> None:
     gallery = verbs.add_parser("gallery", help="write the gallery and claims.csv from what stands in figures/")
     add_profile(gallery)
     gallery.set_defaults(run=_gallery)
+
+    site = verbs.add_parser("site", help="run notebooks from what is shipped and write them as pages to build/site/")
+    site.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="a file, or how its name starts (05); all")
+    site.add_argument("--jobs", type=positive(int), default=1, metavar="N", help="notebooks side by side")
+    site.set_defaults(run=_site)
 
     ship = verbs.add_parser("ship", help="copy a finished result from runs/ to data/checkpoints/, with its hashes")
     ship.add_argument("name", help="name of a folder in runs/")
@@ -94,6 +100,23 @@ def _gallery(options: argparse.Namespace) -> int:
 
     print(f"gallery: {write_gallery(options.profile)}")
     return 0
+
+
+def _site(options: argparse.Namespace) -> int:
+    from inverse_graphics.pipeline import OK, run_notebooks
+    from inverse_graphics.site import write_site
+
+    # figures/ stays as it is. In the environment, because the processes that notebooks run in read it there.
+    figures = paths.ROOT / os.environ.setdefault("INVERSE_GRAPHICS_FIGURES", str(paths.BUILD / "site-figures"))
+    outcomes = run_notebooks(
+        _find_notebooks(options.notebooks), jobs=options.jobs, report=lambda outcome: print(outcome, flush=True)
+    )
+    ran = [outcome for outcome in outcomes if outcome.status == OK]
+    if not ran:
+        raise Failure("no notebook ran to its end: there is nothing to write")
+    executed = [paths.BUILD / "notebooks" / "quick" / f"{outcome.notebook}.ipynb" for outcome in ran]
+    print(f"site: {write_site(executed, figures, paths.BUILD / 'site')}")
+    return 0 if len(ran) == len(outcomes) else 1
 
 
 def _ship(options: argparse.Namespace) -> int:
