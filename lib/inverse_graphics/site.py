@@ -25,7 +25,8 @@ CSS = """
 body { margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #2b323b; background: white;
        font: 16px/1.55 system-ui, sans-serif; }
 a { color: #1f5fa8; } img { max-width: 100%; height: auto; } img.formula { max-width: none; }
-pre { overflow-x: auto; font: 13px/1.45 ui-monospace, monospace; } .input_area pre { background: #f5f7f9; padding: .7rem; }
+pre { overflow-x: auto; font: 13px/1.45 ui-monospace, monospace; }
+.input_area pre { background: #f5f7f9; padding: .7rem; }
 div.output_wrapper { margin: .8rem 0; overflow-x: auto; } .output_stderr { background: #fdecea; }
 table { border-collapse: collapse; font-size: 13px; } td, th { border: 1px solid #dfe4ea; padding: .25rem .5rem; }
 nav { font-size: 14px; } ul.notebooks { padding: 0; list-style: none; } .notebooks li { margin: 1.2rem 0; }
@@ -133,8 +134,8 @@ def _write_first_page(notebooks: dict[str, Path], titles: dict[str, str], figure
             f'<a class="pictures" href="{name}.html">{pictures}</a></li>'
         )
     body = (
-        "<h1>One picture in, a shape out</h1>\n<p>The notebooks as they ran. Views in 3D turn with the mouse, and sliders "
-        "show what was drawn beforehand; with a kernel, there are more.</p>\n"
+        "<h1>One picture in, a shape out</h1>\n<p>The notebooks as they ran. Views in 3D turn with the mouse, and "
+        "sliders show what was drawn beforehand; with a kernel, there are more.</p>\n"
         f'<ul class="notebooks">\n{"".join(f"{entry}{chr(10)}" for entry in entries)}</ul>'
     )
     (folder / "index.html").write_text(_page("One picture in, a shape out", body), encoding="utf-8")

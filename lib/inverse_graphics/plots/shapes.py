@@ -334,7 +334,7 @@ def voxel_figure(
 
 
 def scene_layout(azimuth: float, elevation: float, reach: float = 1.02) -> dict:
-    """plotly's layout of a scene with y up, seen from these angles, in degrees; its axes go from −`reach` to `reach`."""
+    """plotly's layout of a scene, y up, seen from these angles, in degrees; its axes go from −`reach` to `reach`."""
     plain = {"showbackground": True, "backgroundcolor": "#f3f5f8", "gridcolor": "#dfe4ea", "showticklabels": False,
              "range": [-reach, reach], "zeroline": False, "title": {"font": {"size": 12, "color": GREY}}}  # fmt: skip
     return {
