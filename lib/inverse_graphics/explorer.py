@@ -234,8 +234,8 @@ class Explorer:
             while (file := self.folder / f"{self.model.value}-{number}.{suffix}").exists():
                 number += 1
             self.folder.mkdir(parents=True, exist_ok=True)
-            mesh = self._drawn["shape"][1]
-            save_picture(self._lit(mesh), file) if suffix == "png" else save_mesh(mesh, file)
+            shape, mesh = self._drawn["shape"]
+            save_picture(self._lit(shape, mesh), file) if suffix == "png" else save_mesh(mesh, file)
             self._say(f"saved {file}")
 
     # How it is done
@@ -299,19 +299,20 @@ class Explorer:
 
     def _look(self) -> None:
         with one_thread():
-            self.beside.value = BLANK
-            for place, (_, mesh) in self._drawn.items():
+            seen = dict.fromkeys(("shape", "beside"), BLANK)
+            for place, (shape, mesh) in self._drawn.items():
                 if len(mesh.faces):
-                    getattr(self, place).value = _png(self._lit(mesh).permute(1, 2, 0), SIDE)
+                    seen[place] = _png(self._lit(shape, mesh).permute(1, 2, 0), SIDE)
                 else:
-                    getattr(self, place).value = BLANK
                     self._say("Empty at this threshold: no cell is that full.")
+            self.shape.value, self.beside.value = seen["shape"], seen["beside"]
 
-    def _lit(self, mesh: Mesh) -> Tensor:
+    def _lit(self, shape: Shape, mesh: Mesh) -> Tensor:
         azimuth, elevation, light = (math.radians(s.value) for s in (self.azimuth, self.elevation, self.light))
         across = math.hypot(LIGHT[0], LIGHT[2])
         towards = (across * math.sin(light), LIGHT[1], across * math.cos(light))
-        return lit_picture(mesh, azimuth, elevation, SIDE, light=towards)
+        closed = isinstance(shape, VoxelShape)
+        return lit_picture(mesh, azimuth, elevation, SIDE, light=towards, closed=closed)
 
     def _mesh(self, shape: Shape) -> Mesh:
         return shape.mesh(self.threshold.value) if isinstance(shape, VoxelShape) else shape.mesh()

@@ -5,7 +5,9 @@ import torch
 
 from inverse_graphics.geometry.meshes import Mesh
 from inverse_graphics.geometry.voxel_grids import voxel_surface
+from inverse_graphics.renderers import lit_meshes
 from inverse_graphics.renderers.lit_meshes import lit_picture, vertex_normals
+from inverse_graphics.renderers.meshes import render_mesh
 
 
 def ball(side=20, radius=7.0):
@@ -40,6 +42,16 @@ def test_normals_of_a_ball_point_outward():
     mesh = ball()
     normals = vertex_normals(mesh.vertices, mesh.faces)
     assert ((normals * torch.nn.functional.normalize(mesh.vertices, dim=1)).sum(1) > 0.95).all()
+
+
+def test_a_closed_mesh_looks_the_same_without_the_faces_turned_away(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(lit_meshes, "render_mesh", lambda *a: drawn.append(len(a[1])) or render_mesh(*a))
+    mesh = ball()
+    for azimuth in (0.0, 0.7, 3.0):
+        picture, same = (lit_picture(mesh, azimuth, 0.4, 64, closed=closed) for closed in (False, True))
+        torch.testing.assert_close(picture, same)
+        assert drawn[-1] < 0.6 * drawn[-2]
 
 
 def test_a_frame_keeps_the_scale():

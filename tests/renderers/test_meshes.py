@@ -204,6 +204,17 @@ def test_edges_on_and_off_the_picture_stay_finite():
     assert seen.depth.isinf().all()
 
 
+def test_what_is_kept_for_the_next_picture_can_be_learnt_with():
+    vertices, faces, colours, background, camera = bent(torch.Generator().manual_seed(1), size=13)
+    settings = MeshSettings(13, band=0)
+    with torch.inference_mode():
+        looked_at = render_mesh(vertices, faces, colours, None, background, camera, settings)
+    seen = render_mesh(vertices.requires_grad_(), faces, colours, None, background, camera, settings)
+    torch.testing.assert_close(seen.depth, looked_at.depth)
+    seen.depth[seen.depth.isfinite()].sum().backward()
+    assert vertices.grad.abs().max() > 0
+
+
 def test_the_unit_ball_fits_tightly():
     vertices, faces = ball(radius=1.0, subdivisions=4)
     camera = unit_ball_cameras(torch.tensor([0.5]), torch.tensor([0.2]), distance=3.0)

@@ -30,6 +30,7 @@ def lit_picture(
     *,
     frame: Tensor | None = None,
     light: tuple[float, float, float] = LIGHT,
+    closed: bool = False,
 ) -> Tensor:
     """A picture (3, S, S) in [0, 1] of a mesh on white; both sides of its faces are seen.
 
@@ -39,6 +40,8 @@ def lit_picture(
         frame: points (N, 3), for example the vertices of all meshes of an animation, that fit into the picture; None
             takes the mesh's own.
         light: direction towards it in the viewer's axes, right, up and back; of any length but 0.
+        closed: whether the mesh is known to be closed, with faces outward: then those turned away, which others hide,
+            are left out, and it takes half the time.
 
     Raises:
         ValueError: a mesh that is empty, broken, without extent or too large, a size that is too small or too large, or
@@ -58,12 +61,20 @@ def lit_picture(
     normals = vertex_normals(vertices, faces)
     seen = camera.position - vertices
     normals = normals * torch.where((normals * seen).sum(1, keepdim=True) < 0, -1.0, 1.0)  # towards the viewer
+    if closed:
+        faces = faces[_towards_viewer(vertices[faces], camera.position)]
     light = AMBIENT + (1 - AMBIENT) * (normals @ towards).clamp_min(0)
     fine = size * FINER
     background = torch.full((1, 3, fine, fine), BACKGROUND)
     settings = MeshSettings(fine, band=0)
     drawn = render_mesh(vertices[None], faces, (colours * light[:, None])[None], None, background, camera, settings)
     return F.avg_pool2d(drawn.image, FINER)[0].clamp(0, 1)
+
+
+def _towards_viewer(corners: Tensor, viewer: Tensor) -> Tensor:
+    """(F,) bool: whether a viewer (1, 3) is on the outer side of a face with corners (F, 3, 3)."""
+    first, second, third = corners.unbind(1)
+    return ((viewer - first) * torch.linalg.cross(second - first, third - first)).sum(1) > 0
 
 
 def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ of its picture, so that a textured plane is right in perspective; and colours ar
 soft layer and then averaged, where the paper averages texture coordinates, which may lie in two places at once.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,7 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inverse_graphics.checks import require_finite, require_range, require_tensor
-from inverse_graphics.geometry.cameras import Cameras
+from inverse_graphics.geometry.cameras import Camera, Cameras
 
 TINY = 1e-12  # square pixels: a triangle seen edge-on has no inside
 
@@ -143,12 +144,20 @@ def render_mesh(
     return MeshPicture(
         image=soft_alpha * soft_colour + (1 - soft_alpha) * behind,
         alpha=soft_alpha + (1 - soft_alpha) * crisp_alpha,
-        depth=as_pictures(depth) / -camera.rays(size, size)[..., 2],
+        depth=as_pictures(depth) / _ray_depths(size, camera.field_of_view, depth.dtype, depth.device),
         crisp=crisp_colour,
         soft=soft_colour,
         crisp_alpha=crisp_alpha,
         soft_alpha=soft_alpha,
     )
+
+
+@functools.lru_cache(maxsize=4)  # a viewer that turns asks for the same again and again, at a fifth of a picture's time
+@torch.inference_mode(False)  # else a training could not use what was kept
+def _ray_depths(size: int, field_of_view: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(S, S) in (0, 1]: the depth that a ray has gained after a world unit."""
+    like = torch.zeros((), dtype=dtype, device=device)
+    return -Camera(field_of_view=field_of_view).rays(size, size, like)[1][..., 2]
 
 
 class _Fragments(NamedTuple):
@@ -199,6 +208,8 @@ def _visible(
     winner = number.new_full(z_buffer.shape, len(number)).scatter_reduce(0, crisp.pixel, number, "amin")
     crisp = crisp.only(winner[crisp.pixel] == number)  # of several at one depth the first
 
+    if not settings.band:
+        return crisp, fragments.only(number[:0]), z_buffer
     # What lies behind the surface as a whole need not be looked at any closer
     beside = ~inside & (depths.amin(0)[fragments.triangle] < z_buffer[fragments.pixel])
     around = fragments.only(beside)
