@@ -211,3 +211,13 @@ def test_set_up_needs_the_standard_library_only():
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert {module.split(".")[0] for module in modules} <= set(sys.stdlib_module_names)
+
+
+def test_files_that_the_pages_for_readers_name_are_there():
+    """In links and in code, as far as nothing in a name is to be filled in."""
+    for page in (paths.ROOT / "README.md", *(paths.ROOT / "docs").glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        linked = [page.parent / place for place in re.findall(r"\]\((?!https?:|#)([^)#]+)", text)]
+        named = re.findall(r"`((?:lib|tests|data|docs|notebooks)/[\w./]+)`", text)
+        for place in (*linked, *(paths.ROOT / name for name in named if name not in ("data/downloads/",))):
+            assert place.exists(), f"{page.name} names {place}"
