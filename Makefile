@@ -27,11 +27,11 @@ TEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
 CELLWISE := $(foreach number,00 05 08 17 22 31 35,$(wildcard notebooks/$(number)_*.ipynb))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data figures gallery site train test lab bench lint clean .environment
+.PHONY: help setup data figures gallery site train test test-browser lab bench lint clean .environment
 
 help: ## this list
 	@sed -n 's/^#   \(.*\)/  \1/p' Makefile; echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: .environment ## make the environment (every other target does so when it is needed)
 	@echo "The environment is ready: $(PYTHON)"
@@ -56,9 +56,12 @@ train: ## run the notebooks with training, as `make figures RETRAIN=1`
 	@$(MAKE) --no-print-directory figures RETRAIN=1
 
 test: .environment ## the tests, then one notebook of each kind cell by cell
-	@$(TEST) tests
+	@$(TEST) tests --ignore=tests/browser
 	@INVERSE_GRAPHICS_FIGURES=build/nbval/figures $(TEST) -o addopts=-q -o filterwarnings= -p no:cacheprovider \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(CELLWISE)
+
+test-browser: .environment ## the explorer and a page of the site in a real Chromium, skipped where there is none
+	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -rs tests/browser
 
 lab: .environment ## open JupyterLab on the notebooks
 	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks
