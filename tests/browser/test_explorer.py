@@ -127,10 +127,10 @@ def test_a_slider_a_drawing_and_a_saved_shape(lab, page):
     page.mouse.up()
     seen_to_change(picture, blank)
     seen_to_change(shape, turned)
-    page.get_by_text("resampled to 28×28").wait_for()  # what was done to the drawing
+    page.locator(".widget-html", has_text="resampled to 28×28").wait_for()  # what was done to the drawing
 
     page.locator(".widget-button", has_text="save").click()
-    page.get_by_text("saved ").wait_for()
+    page.locator(".widget-html", has_text="saved ").wait_for()
     (file,) = (folder / "build" / "shapes").iterdir()
     mesh = trimesh.load_mesh(file)
     assert file.suffix == ".glb" and mesh.is_watertight and mesh.volume > 0
