@@ -170,14 +170,15 @@ def ship_result(name: str, *, weights: bool = True) -> Path:
     """Copy the finished result `name` from `runs/` to `data/checkpoints/` and record its hashes in the manifest.
 
     Args:
-        weights: False leaves tensors behind and ships the numbers alone, for further seeds of an experiment.
+        weights: False leaves tensors behind, and all of the history but its end, and ships the numbers alone: for
+            what no figure is drawn from.
     """
     source = paths.RUNS / name
     load_result(source)
     target = paths.CHECKPOINTS / name
     record = json.loads((source / "result.json").read_text(encoding="utf-8"))
     if not weights:
-        record["files"] = {}
+        record |= {"files": {}, "history": record["history"][-1:]}
     for file in record["files"]:
         with atomic_write(target / file) as temporary:
             shutil.copyfile(source / file, temporary)
