@@ -15,7 +15,7 @@ from torch import Tensor
 PASSES = 2  # for a blur of a few pixels
 WINDOWS = (3, 5, 7)  # pixels: where `snap_jumps` looks for surfaces. Raising the last bridges broader blurs
 SNAP_JUMP = 0.12  # world units of depth within the largest window, below which `snap_jumps` leaves a pixel alone
-SNAP_MARGIN = 0.05  # of error, by which another depth must be better. Raising it leaves more pixels alone
+SNAP_MARGIN = 0.02  # of error, by which another depth must be better. Raising it leaves more pixels alone
 
 
 def sharpen_jumps(depth: Tensor, jump: float) -> Tensor:
@@ -41,7 +41,7 @@ def snap_jumps(depth: Tensor, error: Callable[[Tensor], Tensor]) -> Tensor:
 
     Where an outline runs is blurred in the depth map and sharp in the picture. Where depth changes by more than
     `SNAP_JUMP` around a pixel, the nearest and the farthest surfels of each of `WINDOWS` are tried beside its own; then
-    a median of 3×3 takes out single surfels. This is done `PASSES` times.
+    a median of 3×3 takes out single surfels there. This is done `PASSES` times.
 
     Args:
         depth: (B, 1, H, W).
@@ -53,10 +53,10 @@ def snap_jumps(depth: Tensor, error: Callable[[Tensor], Tensor]) -> Tensor:
         errors = torch.stack([error(guess) for guess in guesses])
         errors[0] -= SNAP_MARGIN
         best = torch.stack(guesses).gather(0, errors.argmin(0, keepdim=True))[0]
-        depth = torch.where(guesses[-2] - guesses[-1] > SNAP_JUMP, best, depth)
+        jumps = guesses[-2] - guesses[-1] > SNAP_JUMP
+        depth = torch.where(jumps, best, depth)
         around = F.unfold(F.pad(depth, (1, 1, 1, 1), mode="replicate"), 3)  # (B, 9, H·W)
-        median = around.median(1).values.view_as(depth)
-        depth = torch.where(_largest(depth, 3) + _largest(-depth, 3) > SNAP_JUMP, median, depth)
+        depth = torch.where(jumps, around.median(1).values.view_as(depth), depth)
     return depth
 
 
