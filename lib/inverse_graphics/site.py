@@ -177,7 +177,7 @@ def _thumbnail(picture: Path, record: dict[str, Any], folder: Path) -> str:
     from PIL import Image
 
     name = f"thumbnails/{picture.stem}.webp"
-    with Image.open(picture) as image:
+    with Image.open(picture, formats=("PNG", "GIF")) as image:
         small = image.convert("RGB")
         small.thumbnail(THUMBNAIL, Image.Resampling.LANCZOS)
         small.save(folder / name, quality=80)

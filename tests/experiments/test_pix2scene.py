@@ -14,7 +14,7 @@ from inverse_graphics.training.surfels import SurfelObjective
 from support.closeness import nearly
 
 RUNTIME = Runtime(accelerator="cpu", precision="32-true", progress=False)
-METHODS = {"model", "mean_depth", "plane", "nearest_picture"}
+METHODS = {"model", "decoded", "mean_depth", "plane", "nearest_picture"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -131,7 +131,7 @@ def test_the_paper_profile_has_the_published_sizes_and_no_extras():
 def test_every_experiment_has_a_name_and_a_result_of_its_own():
     for profile in ("smoke", "quick", "paper"):
         wanted = configs(profile)
-        assert len({content_hash(config) for config in wanted.values()}) == len(wanted) == 10
+        assert len({content_hash(config) for config in wanted.values()}) == len(wanted) == 11
     assert configs("quick")["household_conditional"].name == "surfels-household-conditional"
     assert configs("quick", seed=1)["shapes"] == replace(configs("quick")["shapes"], seed=1)
     with pytest.raises(ValueError, match="profile: expected one of"):
