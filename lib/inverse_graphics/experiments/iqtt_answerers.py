@@ -65,7 +65,6 @@ class AnswererConfig:
         steps, batch_size: iterations, and questions in each.
         unlabelled_steps: of a training without any label that this one goes on from, with networks and nothing else; 0
             starts from nothing. Several numbers of labels can share it.
-        unlabelled_questions: what that training saw: the `same` questions, or the `published` look, both modes.
         learning_rate, weight_decay: see `AnswererTrainer`.
         seed: of initial weights and order of questions. The questions are those of seed 0 for any.
     """
@@ -88,7 +87,6 @@ class AnswererConfig:
     steps: int = 2_500
     batch_size: int = 96
     unlabelled_steps: int = 0
-    unlabelled_questions: str = "same"
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     seed: int = 0
@@ -96,7 +94,6 @@ class AnswererConfig:
     def __post_init__(self) -> None:
         require_choice("mode", self.mode, (*MODES, "both"))
         require_choice("look", self.look, LOOKS)
-        require_choice("unlabelled_questions", self.unlabelled_questions, ("same", "published"))
         if not 0 <= self.labels <= self.questions:
             raise ValueError(f"labels: expected 0 to {self.questions} (the questions), got {self.labels}")
 
@@ -109,17 +106,7 @@ class AnswererConfig:
         """The config of the training that this one goes on from."""
         if not self.unlabelled_steps:
             return None
-        start = replace(
-            self,
-            labels=0,
-            steps=self.unlabelled_steps,
-            unlabelled_steps=0,
-            unlabelled_questions="same",
-            self_training=0.0,
-        )
-        if self.unlabelled_questions == "same":
-            return start
-        return replace(start, mode="both", look="published", answers_apart=True)
+        return replace(self, labels=0, steps=self.unlabelled_steps, unlabelled_steps=0, self_training=0.0)
 
     def settings(self) -> AnswererSettings:
         return AnswererSettings(self.size, self.channels, self.blocks, self.latent, self.numbers)
@@ -159,7 +146,7 @@ def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
 
     `both_modes` has seen `hard` questions, too, without an answer. `points-200` and the like go on from `points` with
     so many labels, as many as Table 3 has. `any_look` is for pictures that are not ours: it has seen all sorts of
-    looks, and as our questions cost nothing, it is told all answers; it goes on from `both_modes`.
+    looks, and as our questions cost nothing, it is told all answers.
     """
     start = config_for(profile)
     labelled = {"unlabelled_steps": start.steps, "steps": max(1, start.steps // 4)}
@@ -168,12 +155,7 @@ def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
         **{f"points-{labels}": labelled | {"labels": min(labels, start.questions)} for labels in LABELS},
         "embedding": {"latent": "embedding"},
         "both_modes": {"mode": "both", "answers_apart": True},
-        "any_look": {
-            "look": "randomised",
-            "labels": start.questions,
-            "unlabelled_steps": start.steps,
-            "unlabelled_questions": "published",
-        },
+        "any_look": {"look": "randomised", "labels": start.questions},
     }
     return {name: config_for(profile, seed=seed, **changes) for name, changes in wanted.items()}
 
