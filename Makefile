@@ -8,6 +8,7 @@
 
 PROFILE ?= quick
 JOBS ?= 2
+KILLS ?= 4
 PYTHON3 ?= python3
 PYTHON := $(or $(INVERSE_GRAPHICS_PYTHON),.venv/bin/python)
 COMPANION := $(PYTHON) -m inverse_graphics.cli
@@ -27,7 +28,7 @@ TEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
 CELLWISE := $(foreach number,00 05 08 17 22 31 35,$(wildcard notebooks/$(number)_*.ipynb))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data figures gallery site train test test-browser lab bench lint clean .environment
+.PHONY: help setup data figures gallery site train test test-faults test-browser lab bench lint clean .environment
 
 help: ## this list
 	@sed -n 's/^#   \(.*\)/  \1/p' Makefile; echo
@@ -56,9 +57,12 @@ train: ## run the notebooks with training, as `make figures RETRAIN=1`
 	@$(MAKE) --no-print-directory figures RETRAIN=1
 
 test: .environment ## the tests, then one notebook of each kind cell by cell
-	@$(TEST) tests --ignore=tests/browser
+	@$(TEST) tests --ignore=tests/browser --ignore=tests/faults
 	@INVERSE_GRAPHICS_FIGURES=build/nbval/figures $(TEST) -o addopts=-q -o filterwarnings= -p no:cacheprovider \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(CELLWISE)
+
+test-faults: .environment ## kill -9, full disks, damaged files and the like; KILLS=20 kills at more moments
+	@$(TEST) tests/faults --kills $(KILLS)
 
 test-browser: .environment ## the explorer and a page of the site in a real Chromium, skipped where there is none
 	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -rs tests/browser
