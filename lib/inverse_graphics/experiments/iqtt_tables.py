@@ -23,13 +23,12 @@ def cells(published: Mapping[str, Result], ours: Mapping[str, Result], mode: str
 
     Args:
         published: of `iqtt_published.configs`, by its names.
-        ours: of `iqtt_answerers.configs`, `points` and as many of its numbers of labels as there are.
+        ours: of `iqtt_answerers.configs`.
     """
     found: dict[str, dict[int, Result]] = {
         method: {labels: published[f"{method}-{labels}"] for labels in LABELS} for method in PRINTED
     }
-    told = {labels: ours.get(f"points-{labels}") for labels in iqtt_answerers.LABELS}
-    found["points"] = {0: ours["points"]} | {labels: result for labels, result in told.items() if result}
+    found["points"] = {0: ours["points"]} | {labels: ours[f"points-{labels}"] for labels in iqtt_answerers.LABELS}
     return {
         method: {labels: Accuracy(**result.numbers["accuracy"][mode]) for labels, result in row.items()}
         for method, row in found.items()
