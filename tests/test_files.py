@@ -6,8 +6,9 @@ import json
 import stat
 
 import pytest
+import torch
 
-from inverse_graphics.files import atomic_write, sha256, write_json, write_text
+from inverse_graphics.files import atomic_write, packed, sha256, unpacked, write_json, write_text
 
 
 def test_a_write_that_fails_in_the_middle_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -66,3 +67,15 @@ def test_json_is_written_as_it_is_read_and_nan_is_refused(tmp_path):
 def test_sha256_is_the_known_one(tmp_path):
     write_text(tmp_path / "abc", "abc")
     assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_packed_values_come_back_and_take_no_more_room_than_they_are_said_to():
+    values = torch.zeros(3, 1000, dtype=torch.uint8)
+    values[1, 5:9] = 200
+    stream = packed(values)
+    assert len(stream) < 100 and torch.equal(unpacked(stream, (3, 1000)), values)
+    for shape in ((2, 1000), (3, 1001)):
+        with pytest.raises(ValueError, match="stream: expected"):
+            unpacked(stream, shape)
+    with pytest.raises(ValueError, match="stream"):
+        unpacked(stream[5:], (3, 1000))

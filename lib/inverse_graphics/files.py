@@ -4,8 +4,10 @@ import fcntl
 import glob
 import hashlib
 import json
+import math
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -100,6 +102,31 @@ def write_tensors(path: Path | str, tensors: Mapping[str, "Tensor"], metadata: d
     data = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata)
     with atomic_write(path) as temporary:
         temporary.write_bytes(data)
+
+
+def packed(values: "Tensor") -> "Tensor":
+    """uint8 values of any shape → the uint8 numbers (N,) of their zlib stream, for where there is little room."""
+    from torch import frombuffer, uint8
+
+    return frombuffer(bytearray(zlib.compress(values.contiguous().numpy().tobytes(), 9)), dtype=uint8)
+
+
+def unpacked(stream: "Tensor", shape: tuple[int, ...]) -> "Tensor":
+    """What `packed` has packed. No more memory is used than `shape` needs, whatever the stream says.
+
+    Raises:
+        ValueError: a damaged stream, or not one of that many values.
+    """
+    from torch import frombuffer, uint8
+
+    size = math.prod(shape)
+    try:
+        found = zlib.decompressobj().decompress(stream.numpy().tobytes(), size + 1)
+    except zlib.error as error:
+        raise ValueError(f"stream: {error}") from None
+    if len(found) != size:
+        raise ValueError(f"stream: expected {size} values for shape {shape}, got {len(found)} or more")
+    return frombuffer(bytearray(found), dtype=uint8).view(shape)
 
 
 def tensors_digest(tensors: Mapping[str, "Tensor"]) -> str:

@@ -18,6 +18,7 @@ from inverse_graphics.checks import require_choice
 from inverse_graphics.datasets import ImageSet, available, component_of, load, stand_in_for, with_stand_ins
 from inverse_graphics.datasets.mixtures import parts
 from inverse_graphics.experiments.running import Outcome, Plan, initialised, load_rounded, rounded, train
+from inverse_graphics.files import packed, unpacked
 from inverse_graphics.metrics import sparsity
 from inverse_graphics.models.azimuths import AzimuthHypotheses, AzimuthLatent, front_azimuth, likely_azimuth
 from inverse_graphics.models.voxels import (
@@ -153,7 +154,7 @@ def load_film(result: Result) -> tuple[Tensor, list[int]]:
         (T, N, 28, 28, 28) in [0, 1], and the T steps.
     """
     arrays, front = result.arrays(), front_azimuth(load_azimuth_source(result))
-    film = arrays["film"].float() / 255
+    film = unpacked(arrays["film"], tuple(arrays["film_shape"].tolist())).float() / 255
     turned = rotate_voxels(film.flatten(0, 1), front).clamp(0, 1).view_as(film)
     return turned, arrays["film_steps"].tolist()
 
@@ -211,7 +212,8 @@ def _prepare(config: VoxelAutoencoderConfig, runtime: Runtime, fabric: "Fabric")
         numbers, arrays = judge_autoencoder(model, train, test, config.seed, trainer.deterministic, source)
         more, tensors = judge_shapes(config, model, source, trained_on, test)
         if trainer.film is not None:
-            tensors |= {"film": trainer.film.voxels.cpu(), "film_steps": torch.tensor(trainer.film.times) + 1}
+            voxels, steps = trainer.film.voxels.cpu(), torch.tensor(trainer.film.times) + 1
+            tensors |= {"film": packed(voxels), "film_shape": torch.tensor(voxels.shape), "film_steps": steps}
         return Outcome(weights, numbers | more, arrays | tensors)
 
     data = [trained_on.provenance(), test.provenance()]
