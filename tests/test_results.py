@@ -1,6 +1,7 @@
 """Results: saved, found, shipped, and refused when they are not what was recorded."""
 
 import json
+import shutil
 from dataclasses import dataclass
 
 import pytest
@@ -86,6 +87,19 @@ def test_a_shipped_result_is_used_where_none_was_made_here(workspace):
     found = find_result(Config())
     assert found.origin == "shipped with the repository" and found.numbers == {"mse": 0.25}
     assert find_result(Config(), shipped=False) is None
+
+
+def test_weights_can_be_left_behind_or_all_tensors(workspace):
+    name = save().name
+    ship_result(name, weights=False)
+    shutil.rmtree(paths.RUNS / name)
+    found = find_result(Config())
+    assert list(found.arrays()) == ["z"] and not (found.folder / "weights.safetensors").exists()
+    with pytest.raises(ResultError, match="RETRAIN=1"):
+        found.weights()
+    folder = ship_result(save().name, weights=False, arrays=False)
+    assert [file.name for file in folder.iterdir()] == ["result.json"]
+    assert len(load_result(folder).history) == 1
 
 
 def test_a_tampered_shipped_result_is_refused_and_the_message_says_how_to_rebuild_it(workspace):

@@ -166,23 +166,27 @@ def load_result(folder: Path) -> Result:
     return Result(folder=folder, origin=origin, **parts)
 
 
-def ship_result(name: str, *, weights: bool = True) -> Path:
+def ship_result(name: str, *, weights: bool = True, arrays: bool = True) -> Path:
     """Copy the finished result `name` from `runs/` to `data/checkpoints/` and record its hashes in the manifest.
 
     Args:
-        weights: False leaves tensors behind, and all of the history but its end, and ships the numbers alone: for
-            what no figure is drawn from.
+        weights, arrays: False leaves these behind: what no figure is drawn from. Without both the numbers come alone,
+            with the end of the history.
     """
     source = paths.RUNS / name
     load_result(source)
     target = paths.CHECKPOINTS / name
     record = json.loads((source / "result.json").read_text(encoding="utf-8"))
-    if not weights:
-        record |= {"files": {}, "history": record["history"][-1:]}
+    left = {"weights.safetensors": not weights, "arrays.safetensors": not arrays}
+    record["files"] = {file: digest for file, digest in record["files"].items() if not left.get(file)}
+    if not (weights or arrays):
+        record["history"] = record["history"][-1:]
     for file in record["files"]:
         with atomic_write(target / file) as temporary:
             shutil.copyfile(source / file, temporary)
     write_json(target / "result.json", record)
+    for file in left.keys() - record["files"].keys():
+        (target / file).unlink(missing_ok=True)  # of an earlier time
     write_manifest()
     return target
 

@@ -12,6 +12,7 @@ from inverse_graphics.experiments.mesh_gan import (
     config_for,
     configs,
     load_generator,
+    load_scenes,
     prior_configs,
     run,
     sample_scenes,
@@ -46,6 +47,8 @@ def test_variants_train_on_stand_ins_and_are_judged(variant, monkeypatch):
     generator = load_generator(result)
     scene, latents = sample_scenes(config, generator, 16)
     assert torch.equal(latents[0], result.arrays()["latents"])
+    for stored, made in zip(load_scenes(result), scene, strict=True):
+        torch.testing.assert_close(stored, made[:4], atol=3e-3, rtol=0)
     assert scene.render(*sample_views(config, 16), config.band).image.shape == (16, 3, 16, 16)
     monkeypatch.setattr(running, "fit", None)  # training would fail
     assert run(config, runtime=RUNTIME).numbers == result.numbers

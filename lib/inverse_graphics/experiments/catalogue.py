@@ -12,6 +12,7 @@ from inverse_graphics.experiments import (
     heads,
     iqtt_answerers,
     iqtt_published,
+    mesh_gan,
     pix2scene,
 )
 from inverse_graphics.experiments.voxel_autoencoder import run
@@ -30,8 +31,15 @@ VOXEL_EXPERIMENTS = {
 }
 SURFEL_EXPERIMENTS = {"pix-t1": pix2scene.configs}  # all that the surfel paper's notebooks share
 IQTT_EXPERIMENTS = {"pix-t3": iqtt_published.configs, "iqtt-bags": iqtt_answerers.configs}
-EXPERIMENTS = VOXEL_EXPERIMENTS | SURFEL_EXPERIMENTS | IQTT_EXPERIMENTS
-RUNS = {"pix-t1": pix2scene.run, "pix-t3": iqtt_published.run, "iqtt-bags": iqtt_answerers.run}  # the others' is `run`
+MESH_EXPERIMENTS = {"szabo-t2": mesh_gan.configs, "szabo-c1": mesh_gan.prior_configs}
+EXPERIMENTS = VOXEL_EXPERIMENTS | SURFEL_EXPERIMENTS | IQTT_EXPERIMENTS | MESH_EXPERIMENTS
+RUNS = {  # the others' is `run`
+    "pix-t1": pix2scene.run,
+    "pix-t3": iqtt_published.run,
+    "iqtt-bags": iqtt_answerers.run,
+    "szabo-t2": mesh_gan.run,
+    "szabo-c1": mesh_gan.run,
+}
 
 
 def train(

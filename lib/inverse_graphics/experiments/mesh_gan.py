@@ -3,6 +3,7 @@
     result = run(configs("quick")["full"])   # finished result if there is one, else trained, resumed if it was killed
     generator = load_generator(result)
     scene = generator(latents, background_latents)
+    scene = load_scenes(result)              # the first few of these, also where the weights were left behind
 
 Where photographs of faces or cars are not on this machine, made-up heads and cars stand in for them, under their names.
 """
@@ -28,6 +29,7 @@ from inverse_graphics.training.meshes import MeshGANObjective, MeshGANTrainer
 PROFILES = ("smoke", "quick", "paper")
 FEATURES = ("squeezenet-1.1", "hog-colour")  # that distances are measured with, where they can be had
 EXAMPLES = 16
+PICTURED = 4  # of the examples: kept as scenes, so that the ablations need no weights
 DEPTHS = 256  # shapes whose depth is compared with true ones
 
 
@@ -182,6 +184,12 @@ def load_generator(result: Result) -> MeshGenerator:
     return generator.eval().requires_grad_(False)
 
 
+def load_scenes(result: Result) -> Scene:
+    """The first four examples of a result as they were stored; colours in steps of 1/255."""
+    arrays = result.arrays()
+    return Scene(arrays["shapes"].float(), *(arrays[name].float() / 255 for name in ("textures", "backgrounds")))
+
+
 def _prepare(config: MeshGANConfig) -> Plan:
     photographs = load(config.dataset, "train", size=config.size, at_most=config.train_images)
     settings = config.settings()
@@ -211,7 +219,8 @@ def judge(config: MeshGANConfig, generator: MeshGenerator, real: Tensor) -> tupl
             can be had here (`metrics.frechet`): `distance`, its floor `between_halves` of the real pictures, and how
             many pictures on either hand; `covered`, the mean share of a picture that the object covers, and
             `truly_covered`, that of true ones.
-        arrays: `latents` and `background_latents` (16, Z) of examples.
+        arrays: `latents` and `background_latents` (16, Z) of examples; `shapes` (4, 3, N, N) float16, `textures` and
+            `backgrounds` (4, 3, 2 N, 2 N) uint8, the scenes of the first of them.
     """
     made, covered = [], []
     for index in range(0, config.judged, 64):
@@ -242,8 +251,11 @@ def judge(config: MeshGANConfig, generator: MeshGenerator, real: Tensor) -> tupl
         "truly_covered": truth.depth.isfinite().float().mean().item(),
         "side": config.size,
     }
-    _, latents = sample_scenes(config, generator, EXAMPLES)
-    return numbers, dict(zip(("latents", "background_latents"), latents, strict=True))
+    scenes, latents = sample_scenes(config, generator, EXAMPLES)
+    arrays = dict(zip(("latents", "background_latents"), latents, strict=True))
+    shape, texture, background = (values[:PICTURED] for values in scenes)
+    arrays |= {"shapes": shape.half(), "textures": _as_bytes(texture), "backgrounds": _as_bytes(background)}
+    return numbers, arrays
 
 
 def sample_scenes(
@@ -261,3 +273,7 @@ def sample_views(config: MeshGANConfig, count: int, index: int = 0) -> tuple[Any
     reach = torch.tensor([config.azimuth, config.elevation]).deg2rad()
     azimuth, elevation = ((2 * torch.rand(count, 2, generator=drawn) - 1) * reach).unbind(1)
     return unit_ball_cameras(azimuth, elevation), torch.rand(count, 2, generator=drawn)
+
+
+def _as_bytes(colours: Tensor) -> Tensor:
+    return colours.mul(255).round().to(torch.uint8)

@@ -43,7 +43,7 @@ def add_parsers(verbs: argparse._SubParsersAction) -> None:
 
     ship = verbs.add_parser("ship", help="copy a finished result from runs/ to data/checkpoints/, with its hashes")
     ship.add_argument("name", help="name of a folder in runs/")
-    ship.add_argument("--numbers-only", action="store_true", help="leave the weights behind, for further seeds")
+    ship.add_argument("--without", choices=("weights", "tensors"), help="leave these behind, for further seeds all")
     ship.set_defaults(run=_ship)
 
 
@@ -126,7 +126,7 @@ def _ship(options: argparse.Namespace) -> int:
         there = sorted(path.name for path in paths.RUNS.glob("*/"))
         raise UsageError(f"no result {options.name!r} in {paths.RUNS}; there are {', '.join(there) or 'none'}")
     try:
-        print(ship_result(options.name, weights=not options.numbers_only))
+        print(ship_result(options.name, weights=not options.without, arrays=options.without != "tensors"))
     except ResultError as error:
         raise Failure(error) from error
     return 0
