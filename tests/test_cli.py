@@ -153,6 +153,13 @@ def test_an_unknown_experiment_lists_the_known(capsys):
     assert "no experiment 'ucar-f44'; there are iqtt-bags, pix-t1, pix-t3, szabo-c1, " in capsys.readouterr().err
 
 
+def test_a_dry_run_says_what_a_training_takes_and_makes_none(workspace, capsys):
+    assert cli.main(["train", "ucar-f5", "--profile", "smoke", "--dry-run", "--precision", "32-true"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert " steps of " in said[0] and " weights, " in said[0] and said[-1].startswith("1 to train: about ")
+    assert not list(paths.RUNS.glob("*/result.json"))
+
+
 def write_question(folder, name, pictures):
     for part, picture in zip(("q", "a0", "a1", "a2"), pictures, strict=True):
         pixels = (picture.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()

@@ -1,5 +1,7 @@
 """Experiments by the paper item they serve, for the command line: `train("ucar-f4", profile="quick")`."""
 
+from dataclasses import replace
+
 from inverse_graphics.checks import require_choice
 from inverse_graphics.experiments import (
     ambiguous_pictures,
@@ -18,6 +20,7 @@ from inverse_graphics.experiments import (
 from inverse_graphics.experiments.voxel_autoencoder import run
 from inverse_graphics.results import Result
 from inverse_graphics.training.loop import Runtime
+from inverse_graphics.training.rehearsal import Estimate, Rehearsed
 
 VOXEL_EXPERIMENTS = {
     "ucar-f4": digit_geometry.configs,
@@ -58,3 +61,22 @@ def train(
         return list(results.values())
     combined = run(final_model.configs(profile, seed)["all"], runtime=runtime, retrain=retrain)
     return [*results.values(), ambiguous_pictures.find_picture(combined, results, retrain=retrain)]
+
+
+def estimate(
+    name: str, *, profile: str = "quick", seed: int = 0, runtime: Runtime | None = None
+) -> list[Estimate | Result]:
+    """What `train` would take, a training at a time, without training: some steps are made and thrown away. What this
+    machine has finished is a result already. Made-up data are made, and read ones are read.
+
+    Raises:
+        ValueError: an unknown name or profile; the message lists the valid ones.
+    """
+    configs = EXPERIMENTS[require_choice("experiment", name, EXPERIMENTS)](profile, seed)
+    runtime, found = replace(runtime or Runtime(), dry_run=True), []
+    for config in configs.values():
+        try:
+            found.append(RUNS.get(name, run)(config, runtime=runtime, retrain=True))
+        except Rehearsed as rehearsed:
+            found.append(rehearsed.estimate)
+    return found

@@ -5,6 +5,7 @@ time, the training itself, provenance, and the result's files.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from inverse_graphics import paths
 from inverse_graphics.results import Result, code_commit, find_result, library_versions, result_name, save_result
 from inverse_graphics.training.loop import Runtime, Trainer, fit
+from inverse_graphics.training.rehearsal import Estimate, Rehearsed, rehearse
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -55,7 +57,10 @@ def train(config: Any, runtime: Runtime, prepare: Callable[["Fabric"], Plan]) ->
 
     Raises:
         TrainingDiverged, CheckpointError, ResultError, DatasetError: see there.
+        Rehearsed: `runtime` asks for an estimate alone.
     """
+    if runtime.dry_run:
+        raise Rehearsed(_estimate(config, runtime, prepare))
     fabric = runtime.fabric()
     fabric.launch()
     locks = paths.RUNS / ".locks"
@@ -100,6 +105,24 @@ def train(config: Any, runtime: Runtime, prepare: Callable[["Fabric"], Plan]) ->
         return find_result(config, shipped=False)
     finally:
         lock.release()
+
+
+def _estimate(config: Any, runtime: Runtime, prepare: Callable[["Fabric"], Plan]) -> Estimate:
+    """By one process on one device, whatever the runtime says of more."""
+    nodes, devices = runtime.num_nodes, runtime.devices
+    fabric = replace(runtime, devices=1, num_nodes=1, strategy="auto").fabric()
+    fabric.launch()
+    plan = prepare(fabric)
+    return rehearse(
+        plan.trainer,
+        plan.rows,
+        steps=plan.steps,
+        batch_size=plan.batch_size,
+        seed=config.seed,
+        fabric=fabric,
+        processes=nodes * devices if isinstance(devices, int) else nodes,
+        name=result_name(config),
+    )
 
 
 def rounded(model: nn.Module) -> dict[str, Tensor]:

@@ -49,6 +49,7 @@ class Runtime:
         precision: Fabric's flag, or `"auto"`: bf16 autocast where the processor has matrix units for it, else fp32.
         checkpoint_seconds: between checkpoints. Raising it loses more work to a kill and writes less.
         progress: whether to show a progress bar.
+        dry_run: whether to raise `training.rehearsal.Rehearsed` with an estimate instead of training.
     """
 
     accelerator: str = "auto"
@@ -58,6 +59,7 @@ class Runtime:
     precision: str = "auto"
     checkpoint_seconds: float = 60.0
     progress: bool = True
+    dry_run: bool = False
 
     def fabric(self) -> "Fabric":
         """A Fabric with these settings, not yet launched."""

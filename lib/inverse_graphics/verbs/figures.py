@@ -4,10 +4,14 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inverse_graphics import paths
 from inverse_graphics.verbs import Failure, UsageError
 from inverse_graphics.verbs.arguments import add_profile, positive
+
+if TYPE_CHECKING:
+    from inverse_graphics.training.loop import Runtime
 
 
 def add_parsers(verbs: argparse._SubParsersAction) -> None:
@@ -25,6 +29,7 @@ def add_parsers(verbs: argparse._SubParsersAction) -> None:
     add_profile(train)
     train.add_argument("--seed", type=int, default=0, metavar="N")
     train.add_argument("--retrain", action="store_true", help="train again even if a finished result is there")
+    train.add_argument("--dry-run", action="store_true", help="only say how long it would take, and how much memory")
     train.add_argument("--accelerator", default="auto", help="Lightning Fabric's: auto, cpu, gpu, mps")
     train.add_argument("--devices", type=positive(int), default=1, metavar="N", help="devices in each node")
     train.add_argument("--num-nodes", type=positive(int), default=1, metavar="N")
@@ -87,11 +92,25 @@ def _train(options: argparse.Namespace) -> int:
     runtime = Runtime(**{name: getattr(options, name) for name in flags})
     asked = {"profile": options.profile, "seed": options.seed, "retrain": options.retrain}
     try:
+        if options.dry_run:
+            return _estimate(options, runtime)
         results = catalogue.train(options.experiment, runtime=runtime, **asked)
     except (DatasetError, ResultError, CheckpointError, TrainingDiverged, ValueError) as error:
         raise Failure(error) from error
     for result in results:
         print(f"{result.name}  {result.origin}")
+    return 0
+
+
+def _estimate(options: argparse.Namespace, runtime: "Runtime") -> int:
+    from inverse_graphics.experiments import catalogue
+    from inverse_graphics.results import Result
+    from inverse_graphics.training.rehearsal import total
+
+    found = catalogue.estimate(options.experiment, profile=options.profile, seed=options.seed, runtime=runtime)
+    for each in found:
+        print(f"{each.name}: finished on this machine" if isinstance(each, Result) else each)
+    print(total([each for each in found if not isinstance(each, Result)]))
     return 0
 
 
