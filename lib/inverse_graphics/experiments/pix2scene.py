@@ -364,9 +364,11 @@ def _baselines(train: SceneSet, test: SceneSet) -> dict[str, Answer]:
     mean = train.depth.mean(0, keepdim=True)
     height, width = mean.shape[2:]
     rays = train.camera.rays(height, width).view(-1, 3)
-    # A plane m·P = 1 has 1/depth = m·ray: the least-squares plane of all training surfels, in inverse depth
-    inverse = train.depth.reciprocal().mean(0).view(-1, 1)
-    plane = (rays @ torch.linalg.lstsq(rays, inverse).solution).reciprocal().view_as(mean)
+    # A plane m·P = 1 has 1/depth = m·ray: the least-squares plane of all training surfels, in inverse depth. In float64,
+    # because the solver rounds as its arguments happen to lie in memory, and the same is to come out every time.
+    inverse = train.depth.reciprocal().mean(0).view(-1, 1).double()
+    across = torch.linalg.lstsq(rays.double(), inverse).solution.float()
+    plane = (rays @ across).reciprocal().view_as(mean)
     picked = train.pick(nearest_pictures(train.images, test.images))
 
     def nearest(camera: Cameras) -> Tensor:
