@@ -43,7 +43,7 @@ def test_variants_train_on_stand_ins_and_are_judged(variant, monkeypatch):
     found = result.numbers["frechet"]["hog-colour"]
     depth = result.numbers["depth"]
     assert depth["generated"]["count"] == 16 and depth["floor"]["relief"] == 0
-    assert found["counts"] == [64, 16] and found["distance"] > 0 and 0 < result.numbers["covered"] < 1
+    assert found["counts"] == [32, 16] and found["distance"] > 0 and 0 < result.numbers["covered"] < 1
     generator = load_generator(result)
     scene, latents = sample_scenes(config, generator, 16)
     assert torch.equal(latents[0], result.arrays()["latents"])

@@ -364,8 +364,8 @@ def _baselines(train: SceneSet, test: SceneSet) -> dict[str, Answer]:
     mean = train.depth.mean(0, keepdim=True)
     height, width = mean.shape[2:]
     rays = train.camera.rays(height, width).view(-1, 3)
-    # A plane m·P = 1 has 1/depth = m·ray: the least-squares plane of all training surfels, in inverse depth. In float64,
-    # because the solver rounds as its arguments happen to lie in memory, and the same is to come out every time.
+    # A plane m·P = 1 has 1/depth = m·ray: the least-squares plane of all training surfels, in inverse depth.
+    # In float64, because the solver rounds as its arguments happen to lie in memory, and one result is wanted.
     inverse = train.depth.reciprocal().mean(0).view(-1, 1).double()
     across = torch.linalg.lstsq(rays.double(), inverse).solution.float()
     plane = (rays @ across).reciprocal().view_as(mean)

@@ -27,7 +27,7 @@ from inverse_graphics.geometry.shape_images import (
 from inverse_graphics.models.stylegan import FIRST, MappingNetwork, Noise, SynthesisNetwork
 from inverse_graphics.renderers.meshes import MeshPicture, MeshSettings, render_mesh
 
-SHAPE_GAIN = 0.002  # of the shape image: slows its learning down
+SHAPE_GAIN = 0.002  # the paper's, over 156,250 steps: slows the learning of shapes down
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class MeshGANSettings:
         levels: K of the shape pyramid; 1 is none. Raising it smooths what is learnt first.
         limited: whether no vertex may be farther than 1.3 from the origin.
         band: of the renderer; 0 is CRISP.
+        gain: of the shape image. Raising it lets shapes learn faster, and be rough before they know better.
     """
 
     size: int = 128
@@ -55,6 +56,7 @@ class MeshGANSettings:
     levels: int = 4
     limited: bool = True
     band: float = 1.0
+    gain: float = SHAPE_GAIN
 
     def __post_init__(self) -> None:
         require_choice("start", self.start, SHAPES)
@@ -131,7 +133,7 @@ class MeshGenerator(nn.Module):
         size = self.settings.size if size is None else size
         made = self.object(self.styles(self.object_mapping, latents), 2 * size, fade, noise)
         levels = F.avg_pool2d(made[:, :-3], 2).unflatten(1, (-1, 3))
-        shape = initial_shape(self.settings.start, size).to(made) + SHAPE_GAIN * shape_pyramid(levels)
+        shape = initial_shape(self.settings.start, size).to(made) + self.settings.gain * shape_pyramid(levels)
         shape = limit_size(shape) if self.settings.limited else shape
         behind = self.background(self.styles(self.background_mapping, background_latents), 2 * size, fade, noise)
         return Scene(shape, _colours(made[:, -3:]), _colours(behind))
