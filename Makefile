@@ -61,7 +61,7 @@ test: .environment ## the tests, then one notebook of each kind cell by cell
 	@INVERSE_GRAPHICS_FIGURES=build/nbval/figures $(TEST) -o addopts=-q -o filterwarnings= -p no:cacheprovider \
 	  --nbval-lax --nbval-current-env --nbval-cell-timeout=300 $(CELLWISE)
 
-test-faults: .environment ## kill -9, full disks, damaged files and the like; KILLS=20 kills at more moments
+test-faults: .environment ## kill -9, full disks, damaged files, and twice the same seed; KILLS=20 kills at more moments
 	@$(TEST) tests/faults --kills $(KILLS)
 
 test-browser: .environment ## the explorer and a page of the site in a real Chromium, skipped where there is none
