@@ -20,6 +20,7 @@ from typing import NamedTuple
 import torch
 
 from inverse_graphics.explorer import Explorer, sketch
+from timing import limit
 
 SLIDER_BAR, SHELL_BAR = 0.2, 2.0  # seconds
 MOVES, RUNS = 16, 3
@@ -45,12 +46,7 @@ def middle(times: Sequence[Took]) -> Took:
 
 
 def line(what: str, time: Took, bar: float, remark: str = "") -> None:
-    verdict = "met" if time.clock <= bar else "NOT met"
-    print(
-        f"{what}: {time.clock * 1e3:.0f} ms, {time.processor * 1e3:.0f} of a processor{remark}"
-        f"  bar {bar * 1e3:.0f} ms: {verdict}",
-        flush=True,
-    )
+    limit(f"{what}, {time.processor * 1e3:.0f} ms of a processor{remark}", time.clock, bar)
 
 
 def sliders(model: str) -> None:

@@ -11,7 +11,7 @@ from inverse_graphics.datasets.iqtt import RANDOMISED, make_questions
 from inverse_graphics.datasets.polycubes import draw_polycubes
 from inverse_graphics.renderers.polycubes import Views, render_polycubes
 from inverse_graphics.renderers.shading import Lights, shade
-from timing import Comparison, compare
+from timing import Place, compare, count, report
 
 BAR = 500  # images of 64 × 64 a second
 BATCH = 128
@@ -60,16 +60,6 @@ def scenes() -> tuple[Tensor, Views, Lights]:
     return draw_polycubes(BATCH), views, Lights(views.to_world(places), colours * 0.4, torch.zeros(BATCH, 3), 1.0, 0.0)
 
 
-def line(what: str, result: Comparison, bar: float | None = None) -> None:
-    ours, peer = BATCH / result.ours, BATCH / result.peer
-    verdict = "" if bar is None else f"  bar {bar:g}: {'met' if ours >= bar else 'NOT met'}"
-    print(
-        f"{what}: {ours:,.0f} images a second; plain slab test {peer:,.0f}; ratio {result.ratio:.1f} "
-        f"(lowest {result.lowest:.1f}, highest {result.highest:.1f}){verdict}",
-        flush=True,
-    )
-
-
 @torch.no_grad()
 def main() -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; batches of {BATCH}, three lights")
@@ -85,13 +75,17 @@ def main() -> None:
         result = compare(
             lambda size=size: in_parts(size), lambda size=size: render_polycubes(cells, views, lights, size=size), 7
         )
-        line(f"{size} × {size}", result, bar)
+        place = Place("polycubes", "pixels", BATCH * size**2)
+        report(f"{size} × {size}", "plain slab test", result, each=BATCH, unit="an image", place=place)
+        count(f"{size} × {size}", BATCH / result.ours, "images a second", bar)
     for mode in ("paper", "hard"):
-        made = compare(lambda: None, lambda mode=mode: make_questions(mode, 500, size=64), 3)
-        print(f"500 questions of {mode} mode, objects and cameras alone: {made.ours:.2f} s")
+        for questions in (100, 500, 2000):
+            made = compare(lambda: None, lambda mode=mode, n=questions: make_questions(mode, n, size=64), 3)
+            place = Place(f"questions, {mode} mode", "questions", questions)
+            count(f"{mode} mode, objects and cameras alone", questions / made.ours, "questions a second", place=place)
     questions = make_questions("paper", 100, size=64, look=RANDOMISED)
     looks = compare(lambda: None, questions.pictures, 5)
-    print(f"64 × 64, every knob of the look at random: {400 / looks.ours:,.0f} images a second")
+    count("64 × 64, every knob of the look at random", 400 / looks.ours, "images a second")
 
 
 if __name__ == "__main__":

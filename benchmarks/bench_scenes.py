@@ -13,6 +13,7 @@ import time
 import torch
 
 from inverse_graphics.datasets.scenes import BLOCK, KINDS, _Maker
+from timing import count
 
 BLOCKS = 3  # for each process
 TIMES = 5
@@ -41,8 +42,9 @@ def main() -> None:
                 (one,) = pool.starmap(render, [(kind, size, 0, "process_time")])
                 halves = [(kind, size, first, "perf_counter") for first in (0, BLOCKS)]
                 two = sum(pool.starmap(render, halves, chunksize=1))
-                verdict = f"  bar {BAR}: {'met' if two >= BAR else 'NOT met'}" if size == 64 else ""
-                print(f"{kind} {size}×{size}: one process {one:.0f}, two {two:.0f}{verdict}", flush=True)
+                what = f"{kind} {size}×{size}"
+                count(f"{what}, one process, of its own time", one, "scenes a second")
+                count(f"{what}, two processes, on the clock", two, "scenes a second", BAR if size == 64 else None)
 
 
 if __name__ == "__main__":

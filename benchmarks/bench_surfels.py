@@ -14,7 +14,7 @@ from inverse_graphics.geometry.cameras import Cameras
 from inverse_graphics.renderers.shading import Lights
 from inverse_graphics.renderers.surfels import back_project, render_surfels
 from inverse_graphics.training.loop import keep_freed_memory
-from timing import Comparison, compare
+from timing import Place, against_copy, compare, report
 
 CPU_BAR, GPU_BAR = 1.4, 0.05  # ms for each scene
 
@@ -67,16 +67,6 @@ def runs(render, depth: Tensor, backward: bool):
     return run
 
 
-def line(what: str, result: Comparison, batch: int, bar: float | None = None) -> None:
-    ours, peer = (seconds * 1e3 / batch for seconds in (result.ours, result.peer))
-    verdict = "" if bar is None else f"  bar {bar:g} ms: {'met' if ours <= bar else 'NOT met'}"
-    print(
-        f"{what}: {ours:.3f} ms a scene; usual way {peer:.3f} ms; ratio {result.ratio:.1f} "
-        f"(lowest {result.lowest:.1f}, highest {result.highest:.1f}){verdict}",
-        flush=True,
-    )
-
-
 def sweep(device: str, bar: float) -> None:
     for batch, size in ((1, 128), (8, 128), (32, 128), (32, 64), (8, 256)):
         depth, camera, lights = scenes(batch, size, device)
@@ -89,7 +79,11 @@ def sweep(device: str, bar: float) -> None:
             peer = runs(lambda d, c=camera, k=lights: usual(d, c, k), depth, backward)
             judged = bar if (batch, size, backward) == (32, 128, False) else None
             name = "forward + backward" if backward else "forward"
-            line(f"{device} ({batch}, {size}²) {name}", compare(peer, ours, pairs=9), batch, judged)
+            what, result = f"{device} ({batch}, {size}²) {name}", compare(peer, ours, pairs=9)
+            place = Place(f"surfels, {name}, {device}", "pixels", batch * size**2)
+            report(what, "usual way", result, most=judged, each=batch, unit="a scene", place=place)
+            if judged and device == "cpu":
+                against_copy(what, result.ours, 4 * batch * size**2 * (1 + 9))  # depth; picture, positions, normals
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import torch
 import usual_voxels
 from inverse_graphics.renderers.voxels import project_voxels, rotate_voxels
 from inverse_graphics.training.loop import keep_freed_memory
-from timing import compare, report
+from timing import Place, against_copy, compare, report
 
 
 def forward_backward(project, voxels, azimuth):
@@ -31,7 +31,10 @@ def main() -> None:
         with torch.no_grad():
             error = (usual_voxels.project(voxels, azimuth) - project_voxels(voxels, azimuth)).abs().max()
         assert error < 1e-3, f"the two do not draw the same picture: {error}"
-        report(f"({batch}, {size}³) ray matrix", "3D grid_sample", compare(usual, ours), bar)
+        result, name = compare(usual, ours), f"({batch}, {size}³) ray matrix"
+        report(name, "3D grid_sample", result, bar, place=Place("voxels to picture", "cells", batch * size**3))
+        # in: voxels, twice, since their gradient needs them again; out: the gradient
+        against_copy(name, result.ours, 3 * voxels.numel() * voxels.element_size())
         if bar:
             plane = forward_backward(lambda v, a: -torch.expm1(-rotate_voxels(v, a).sum(1)), voxels, azimuth)
             report(f"({batch}, {size}³) D×W plane", "3D grid_sample", compare(usual, plane))

@@ -14,7 +14,7 @@ from inverse_graphics.models import voxels as models
 from inverse_graphics.models.voxels import SIDE, Decoder, VoxelAutoencoder
 from inverse_graphics.training.loop import Runtime, Step, keep_freed_memory, processor_has_bf16_matrix_units
 from inverse_graphics.training.voxels import VoxelTrainer
-from timing import compare, report
+from timing import Place, compare, report
 
 BATCH = 64
 
@@ -27,7 +27,7 @@ class PlainDecoder(Decoder):
         return logits.sigmoid().view(-1, SIDE, SIDE, SIDE)
 
 
-def stepper(plain: bool):
+def stepper(plain: bool, batch: int = BATCH):
     """A function that makes one training step."""
     torch.manual_seed(0)
     model = VoxelAutoencoder(digit_geometry.configs("quick")["mu_vae"].settings())
@@ -38,24 +38,26 @@ def stepper(plain: bool):
     fabric.launch()
     trainer = VoxelTrainer(model, "mu_vae", azimuth="uniform")
     trainer.setup(fabric)
-    images = torch.rand(BATCH, 1, 28, 28)
+    images = torch.rand(batch, 1, 28, 28)
     renderer = usual_voxels.project if plain else models.project_voxels
 
     def run():
         with mock.patch.object(models, "project_voxels", renderer):
-            trainer.step(images, Step(0, 0, 1, BATCH, fabric))
+            trainer.step(images, Step(0, 0, 1, batch, fabric))
 
     return run, fabric
 
 
 def main() -> None:
     keep_freed_memory()  # as training does
-    plain, _ = stepper(plain=True)
-    ours, fabric = stepper(plain=False)
+    _, fabric = stepper(plain=False)
     bar = 2.0 if processor_has_bf16_matrix_units() else 1.2
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, ours in {fabric._precision.precision}")
-    result = compare(plain, ours)
-    report(f"ours {BATCH / result.ours:.0f} pictures/s", f"plain {BATCH / result.peer:.0f} pictures/s", result, bar)
+    for batch in (16, BATCH, 256):
+        result = compare(stepper(plain=True, batch=batch)[0], stepper(plain=False, batch=batch)[0], pairs=9)
+        place = Place("voxel autoencoder, a training step", "pictures", batch)
+        asked = bar if batch == BATCH else None
+        report(f"training, batches of {batch}", "plain", result, asked, each=batch, unit="a picture", place=place)
 
 
 if __name__ == "__main__":

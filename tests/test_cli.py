@@ -1,6 +1,8 @@
 """The verbs for a shell: exit statuses, and one line for a mistake."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -306,13 +308,33 @@ def test_a_picture_becomes_a_glb_without_what_only_others_need(pictures):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_bench_runs_what_is_asked_for(workspace, monkeypatch, capfd):
+MEASURES = """
+import time
+from timing import Comparison, Place, compare, count, report
+
+report("fast", "slow one", Comparison(4.0, 1.0, 4.0, 3.5, 4.5), 2.0, place=Place("things", "pixels", 10))
+report("slow", "fast one", Comparison(1.0, 4.0, 0.25, 0.2, 0.3), most=1.0, each=4, unit="a thing")
+count("things", 1234.5, "a second", place=Place("things made", "pixels", 10))
+assert compare(lambda: time.sleep(0.02), lambda: None, pairs=3).ratio > 1
+"""
+
+
+def test_bench_runs_what_is_asked_for_and_keeps_a_table_of_all(workspace, monkeypatch, capfd):
+    folder = workspace / "benchmarks"
+    folder.mkdir()
+    shutil.copy(paths.ROOT / "benchmarks" / "timing.py", folder)
+    (folder / "bench_good.py").write_text(MEASURES)
     monkeypatch.setattr(paths, "ROOT", workspace)
-    (workspace / "benchmarks").mkdir()
-    for name, code in {"good": "print('measured')", "other": "raise SystemExit(3)"}.items():
-        (workspace / "benchmarks" / f"bench_{name}.py").write_text(code)
     assert cli.main(["bench", "good"]) == 0
-    assert capfd.readouterr().out.splitlines() == ["benchmarks/bench_good.py", "measured"]
-    assert cli.main(["bench"]) == 1
+    said = capfd.readouterr().out.splitlines()
+    assert said[0] == "benchmarks/bench_good.py" and said[-2:] == ["1 of 2 bars met", "  not met: good, slow"]
+    assert not (paths.FIGURES / "benchmarks.json").exists()
+    assert cli.main(["bench"]) == 0
+    rows = json.loads((paths.FIGURES / "benchmarks.json").read_text())["numbers"]["rows"]
+    assert [row.get("met") for row in rows] == [True, False, None] and rows[1]["ours, ms"] == 1000
+    assert "| good | fast | 1,000 |" in (paths.FIGURES / "benchmarks.md").read_text()
+    assert (paths.FIGURES / "benchmarks-sweeps.png").exists()
     assert cli.main(["bench", "best"]) == 2
-    assert "no benchmark best; there are good, other" in capfd.readouterr().err
+    assert "no benchmark best; there are good" in capfd.readouterr().err
+    (folder / "bench_other.py").write_text("raise SystemExit(3)")
+    assert cli.main(["bench"]) == 1
