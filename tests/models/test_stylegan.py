@@ -16,10 +16,10 @@ from inverse_graphics.models.stylegan import (
 WIDTHS = (8, 8, 4)
 
 
-@pytest.fixture
-def networks():
+@pytest.fixture(params=[False, True], ids=["last", "skip"])
+def networks(request):
     torch.manual_seed(0)
-    return SynthesisNetwork(5, WIDTHS, style=6), Discriminator(5, WIDTHS)
+    return SynthesisNetwork(5, WIDTHS, style=6, skip=request.param), Discriminator(5, WIDTHS)
 
 
 def test_equalised_layers_keep_the_variance():
@@ -74,6 +74,20 @@ def test_fading_goes_from_the_block_before_to_the_last(networks):
     torch.testing.assert_close(synthesis(styles, 16, fade=0.25), torch.lerp(enlarged, large, 0.25))
     halved = torch.nn.functional.avg_pool2d(large, 2)
     torch.testing.assert_close(discriminator(large, fade=0.0), discriminator(halved))
+
+
+def test_with_skips_all_blocks_have_a_part_in_the_picture():
+    torch.manual_seed(0)
+    synthesis, styles = SynthesisNetwork(5, WIDTHS, style=6, skip=True), torch.randn(4, 6)
+    whole = synthesis(styles, 16)
+    torch.nn.init.zeros_(synthesis.out[0].weight)
+    first = synthesis(styles, 16)
+    assert (whole - first).abs().mean() > 0.1
+    synthesis.skip = False
+    torch.nn.init.ones_(synthesis.out[0].weight)
+    last = synthesis(styles, 16)
+    torch.nn.init.zeros_(synthesis.out[0].weight)
+    assert torch.equal(synthesis(styles, 16), last)
 
 
 def test_styles_can_be_mixed_by_layer(networks):

@@ -44,6 +44,7 @@ class MeshGANSettings:
         levels: K of the shape pyramid; 1 is none. Raising it smooths what is learnt first.
         limited: whether no vertex may be farther than 1.3 from the origin.
         band: of the renderer; 0 is CRISP.
+        skip: see `SynthesisNetwork`.
         gain: of the shape image. Raising it lets shapes learn faster, and be rough before they know better.
     """
 
@@ -57,6 +58,7 @@ class MeshGANSettings:
     limited: bool = True
     band: float = 1.0
     gain: float = SHAPE_GAIN
+    skip: bool = False
 
     def __post_init__(self) -> None:
         require_choice("start", self.start, SHAPES)
@@ -112,8 +114,8 @@ class MeshGenerator(nn.Module):
         self.settings = settings
         sizes = (settings.latent, settings.style, settings.mapping_layers)
         self.object_mapping, self.background_mapping = MappingNetwork(*sizes), MappingNetwork(*sizes)
-        self.object = SynthesisNetwork(3 * settings.levels + 3, settings.widths, settings.style)
-        self.background = SynthesisNetwork(3, settings.widths, settings.style)
+        self.object = SynthesisNetwork(3 * settings.levels + 3, settings.widths, settings.style, settings.skip)
+        self.background = SynthesisNetwork(3, settings.widths, settings.style, settings.skip)
 
     def forward(
         self,

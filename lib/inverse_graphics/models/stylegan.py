@@ -98,7 +98,7 @@ class SynthesisBlock(nn.Module):
         if self.constant is not None:
             features = self.constant.expand(len(styles[0]), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         else:
-            features = self.up(F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False))
+            features = self.up(_enlarged(features))
         features = self.first(features, styles[0], noises[0])
         return self.second(self.convolution(features), styles[1], noises[1])
 
@@ -110,10 +110,13 @@ class SynthesisNetwork(nn.Module):
         channels: of the pictures.
         widths: features of each block, the first at 4×4, each next at twice the side.
         style: numbers of w.
+        skip: whether pictures are the sum of what all blocks say, enlarged (StyleGAN2, Karras et al. 2020, Sec. 4.1),
+            and not what the last one says alone: a network that grows then keeps what it has learnt.
     """
 
-    def __init__(self, channels: int, widths: tuple[int, ...], style: int) -> None:
+    def __init__(self, channels: int, widths: tuple[int, ...], style: int, skip: bool = False) -> None:
         super().__init__()
+        self.skip = skip
         self.blocks = nn.ModuleList(
             SynthesisBlock(widths[max(0, i - 1)], width, style, first=i == 0) for i, width in enumerate(widths)
         )
@@ -136,15 +139,19 @@ class SynthesisNetwork(nn.Module):
         if styles.dim() == 2:
             styles = styles[:, None].expand(-1, self.layers, -1)
         last = blocks_for(size, len(self.blocks)) - 1
-        features = before = None
+        features = before = pictures = None
         for i, block in enumerate(self.blocks[: last + 1]):
             side = FIRST << i
             noises = tuple(noise(side) if noise else styles.new_zeros(1, 1, 1, 1) for _ in range(2))
             before, features = features, block(features, (styles[:, 2 * i], styles[:, 2 * i + 1]), noises)
+            if self.skip:
+                part = self.out[i](features)
+                pictures = part if pictures is None else _enlarged(pictures) + (fade if i == last else 1.0) * part
+        if self.skip:
+            return pictures
         pictures = self.out[last](features)
         if last and fade < 1:
-            smaller = F.interpolate(self.out[last - 1](before), scale_factor=2, mode="bilinear", align_corners=False)
-            pictures = torch.lerp(smaller, pictures, fade)
+            pictures = torch.lerp(_enlarged(self.out[last - 1](before)), pictures, fade)
         return pictures
 
 
@@ -200,6 +207,10 @@ def blocks_for(size: int, most: int) -> int:
     if size not in sizes:
         raise ValueError(f"size: expected one of {', '.join(map(str, sizes))}; got {size}")
     return sizes.index(size) + 1
+
+
+def _enlarged(pictures: Tensor) -> Tensor:
+    return F.interpolate(pictures, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def _spread(features: Tensor) -> Tensor:
