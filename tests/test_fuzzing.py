@@ -1,22 +1,17 @@
 """Public functions under arguments that nobody would choose: the documented result, or ValueError naming an argument.
 
-Each row of `FUNCTIONS` has a function, a strategy for each argument, and what every tensor of its result is like. The
-strategies are mostly right and sometimes not: another shape, an empty axis, whole numbers, NaN, infinity, negative.
+Each row of `FUNCTIONS` has a function, a strategy for each argument, and what every tensor of its result is like.
+Renderers and cameras have a file of their own, `test_fuzzing_renderers.py`, and so has whatever reads bytes.
 """
 
 import io
-import re
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 
-from inverse_graphics.checks import require_finite
 from inverse_graphics.datasets import DatasetError
 from inverse_graphics.datasets.pictures import DIGITS, prepare_picture
 from inverse_graphics.geometry import alignment, shape_images, voxel_grids
@@ -32,35 +27,7 @@ from inverse_graphics.metrics import (
 )
 from inverse_graphics.metrics import iqtt as iqtt_metrics
 from inverse_graphics.renderers import visual_hulls, voxels
-
-FEW = settings(max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-WRONG = (torch.nan, torch.inf, -torch.inf, -1.0, 2.0, 1e30)
-
-
-@st.composite
-def tensors(draw, *shape, low=0.0, high=1.0, kinds=(torch.float32, torch.float64)):
-    """A tensor: three times of four as it should be, else with something wrong with it."""
-    shape = [draw(st.integers(2, 5)) if size is None else size for size in shape]
-    kind, fault = draw(st.sampled_from(kinds)), draw(st.sampled_from(("none",) * 9 + ("shape", "kind", "value")))
-    if fault == "shape":
-        change = draw(st.integers(0, len(shape) - 1))
-        shape[change] = draw(st.sampled_from((0, 1, 7)))
-        if draw(st.booleans()):
-            shape = shape[:change] + shape[change + 1 :]
-    generator = torch.Generator().manual_seed(draw(st.integers(0, 99)))
-    made = torch.rand(shape, generator=generator, dtype=torch.float64) * (high - low) + low
-    if draw(st.booleans()):
-        made = made.round()  # the corners of the range
-    if fault == "kind":
-        return made.to(draw(st.sampled_from((torch.int64, torch.uint8, torch.bool, torch.complex64))))
-    if fault == "value" and made.numel() and kind.is_floating_point:
-        made.view(-1)[draw(st.integers(0, made.numel() - 1))] = draw(st.sampled_from(WRONG))
-    return made.to(kind)
-
-
-def numbers(low, high):
-    return st.one_of(st.floats(low, high), st.sampled_from(WRONG[:4]))
-
+from support.fuzzing import FEW, Row, check_row, numbers, tensors
 
 ANGLES = tensors(3, low=-7, high=7)
 GRIDS = tensors(3, None, 6, 6)
@@ -68,16 +35,6 @@ PICTURES = tensors(3, 1, 6, 6)
 POINTS = tensors(None, 5, 3, low=-1, high=1)
 BOOLEANS = tensors(3, 6, 6, 6, kinds=(torch.bool,))
 THRESHOLD = numbers(0.0, 0.99)
-
-
-class Row(NamedTuple):
-    """`range` of a finite result; None where it may lie anywhere. Not `finite` where NaN may come of NaN, as in what
-    training calls at every step, or stands for what cannot be measured."""
-
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    range: tuple[float, float] | None = None
-    finite: bool = True
 
 
 FUNCTIONS = [
@@ -106,35 +63,9 @@ FUNCTIONS = [
 ]
 
 
-def inside(value):
-    """The tensors and numbers that a result holds."""
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, int | float):
-        return [torch.tensor(float(value))]
-    return [tensor for part in value or () for tensor in inside(part)] if isinstance(value, tuple) else []
-
-
-@pytest.mark.parametrize("row", FUNCTIONS, ids=lambda row: f"{row.function.__module__}.{row.function.__name__}"[17:])
+@pytest.mark.parametrize("row", FUNCTIONS, ids=str)
 def test_the_documented_result_or_the_documented_error(row):
-    names = row.function.__code__.co_varnames[: row.function.__code__.co_argcount]
-
-    @FEW
-    @given(st.tuples(*row.arguments))
-    def run(arguments):
-        try:
-            result = row.function(*arguments)
-        except ValueError as error:
-            assert re.match(rf"({'|'.join(names)})\b", str(error)), f"no argument's name: {error}"
-            assert "\n" not in str(error)
-            return
-        for tensor in inside(result):
-            if row.finite and tensor.is_floating_point():
-                require_finite("result", tensor)
-            if row.range and tensor.numel():
-                assert tensor.min() >= row.range[0] - 1e-6 and tensor.max() <= row.range[1] + 1e-6
-
-    run()
+    check_row(row)
 
 
 @FEW

@@ -44,6 +44,20 @@ def require_range(name: str, value: Tensor, low: float, high: float) -> Tensor:
     return value
 
 
+def require_count(name: str, value: object, least: int = 1) -> int:
+    """Check that `value` is a whole number, `least` or more."""
+    if type(value) is not int or value < least:
+        raise ValueError(f"{name}: expected a whole number, {least} or more; got {value!r}")
+    return value
+
+
+def real_tensor(name: str, value: object, like: Tensor) -> Tensor:
+    """A number, or a tensor of real ones, as a tensor of the type and on the device of `like`."""
+    if isinstance(value, Tensor) and value.is_complex():  # would be cut to its real part, with a warning
+        raise ValueError(f"{name}: expected real numbers, got dtype {value.dtype}")
+    return torch.as_tensor(value, dtype=like.dtype, device=like.device)
+
+
 def require_choice(name: str, value: object, choices) -> str:
     """Check that `value` is one of `choices`; the error lists them."""
     valid = sorted(choices)

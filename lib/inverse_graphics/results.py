@@ -17,6 +17,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ from inverse_graphics.files import atomic_write, sha256, write_json, write_tenso
 
 LIBRARIES = ("torch", "numpy", "scikit-image", "lightning-fabric", "matplotlib")
 MANIFEST = "SHA256SUMS"  # of data/checkpoints: what shipped results must hash to
+PARTS = {"config": dict, "numbers": dict, "provenance": dict, "history": list, "files": dict}  # of `result.json`
+FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # what a result's file may be called: none in another folder
 
 
 class ResultError(Exception):
@@ -150,15 +153,20 @@ def load_result(folder: Path) -> Result:
     """Load a result folder and verify every file against its recorded hash.
 
     Raises:
-        ResultError: a file is missing or changed; the message names it and says how to rebuild the result.
+        ResultError: a file is missing, changed or damaged; the message names it and says how to rebuild the result.
     """
     is_shipped = folder.parent == paths.CHECKPOINTS
     if is_shipped:
         _require_hash(folder / "result.json", _manifest().get(f"{folder.name}/result.json"))
     try:
         record = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        files, parts = record["files"], {key: record[key] for key in ("config", "numbers", "provenance", "history")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        parts = {key: record[key] for key in PARTS}
+        if wrong := [key for key, kind in PARTS.items() if not isinstance(parts[key], kind)]:
+            raise ValueError(f"{wrong[0]} is no {PARTS[wrong[0]].__name__}")
+        files = parts.pop("files")
+        if strange := [name for name in files if not FILE.fullmatch(name)]:
+            raise ValueError(f"no name of a file: {strange[0]!r:.60}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ResultError(f"{folder / 'result.json'}: not a readable result ({error}). {_rebuild(folder)}") from error
     for name, digest in files.items():
         _require_hash(folder / name, digest)
@@ -230,11 +238,11 @@ def _manifest() -> dict[str, str]:
         lines = (paths.CHECKPOINTS / MANIFEST).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return {}
-    return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
 def _require_hash(file: Path, expected: str | None) -> None:
-    if not file.exists():
+    if not file.is_file():
         raise ResultError(f"{file}: missing. {_rebuild(file.parent)}")
     if expected is None or sha256(file) != expected:
         raise ResultError(f"{file}: refused, its SHA-256 is not the recorded one. {_rebuild(file.parent)}")

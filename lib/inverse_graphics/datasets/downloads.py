@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from inverse_graphics import paths
 from inverse_graphics.checks import require_choice
-from inverse_graphics.datasets.images import DatasetError
+from inverse_graphics.datasets.images import DatasetError, one_line
 from inverse_graphics.files import atomic_write, sha256
 
 LONGEST = 64 << 20  # bytes; no official file unpacks to more, so hashing stops there and a gzip bomb costs nothing
@@ -185,7 +185,7 @@ def _download_file(target: Path, digest: str, mirrors: tuple[str, ...]) -> None:
         except (OSError, DatasetError) as error:  # requests' errors are OSErrors, without a number
             if isinstance(error, OSError) and error.errno in DISK:
                 raise
-            failures.append(f"{url} ({type(error).__name__}: {_one_line(error)})")
+            failures.append(f"{url} ({type(error).__name__}: {one_line(error)})")
     raise DatasetError(
         f"{target.name}: not downloaded; tried {'; '.join(failures)}. Check the network and run `make data` again, "
         f"or put the file into data/downloads/{target.parent.name}/ by hand."
@@ -198,8 +198,3 @@ def _fetch(url: str, path: Path) -> None:
         desc=title, total=1, unit="B", unit_scale=True
     ) as bar:  # a bar without total has no truth value for pooch
         pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16, timeout=30)(url, str(path), None)
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 120 else text[:119] + "…"

@@ -16,6 +16,12 @@ class DatasetError(Exception):
     """A data set cannot be had or cannot be trusted; the message says what to do."""
 
 
+def one_line(error: Exception) -> str:
+    """What an error says, on one line and not too long, to be part of a message."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 120 else text[:119] + "…"
+
+
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
     """What rendered pictures were rendered from. For measuring only: nothing may train on it.

@@ -25,6 +25,7 @@ import hashlib
 import io
 import math
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,7 +44,7 @@ from inverse_graphics.checks import require_choice
 from inverse_graphics.datasets import polycubes as objects_of_questions
 from inverse_graphics.datasets.block_cache import code_hash, load_block, save_block
 from inverse_graphics.datasets.faces import FORMATS, MOST_PIXELS, UNUSABLE
-from inverse_graphics.datasets.images import DatasetError
+from inverse_graphics.datasets.images import DatasetError, one_line
 from inverse_graphics.datasets.polycubes import (
     SPLITS,
     is_chiral,
@@ -67,6 +68,7 @@ SIDES = (8, 512)  # pixels, smallest and largest `size`
 CACHED = 1000  # questions to a file of the cache
 MOST_BYTES = 4 << 30  # of all pictures of a set in 8 bits: beyond, a laptop starts to swap
 FEWEST = 8  # pixels along a side of a picture in a folder
+MOST_OFFICIAL = (10_000_000, 1024)  # questions and pixels a side; a file that claims more cannot fill the memory
 
 Range = tuple[float, float]
 
@@ -421,6 +423,8 @@ def _compress(image: Tensor, quality: int) -> Tensor:
 
 # The official release
 
+UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, TypeError)  # what h5py raises at damaged files
+
 
 class OfficialQuestions:
     """The official HDF5 release, in which a question is (4, 128, 128, 3) float32 in [0, 1], the reference first.
@@ -439,7 +443,8 @@ class OfficialQuestions:
             group: one of `GROUPS`.
 
         Raises:
-            DatasetError: no such file, not HDF5, or without `questions` of the right shape; one line that says so.
+            DatasetError: no such file, not HDF5, damaged, or without `questions` of the right shape; one line that says
+                so.
         """
         require_choice("group", group, self.GROUPS)
         self.name = f"{Path(file).name}{f', {group}' if group else ''}"
@@ -450,28 +455,40 @@ class OfficialQuestions:
                 "no such file" if not Path(file).is_file() else "not an HDF5 file, or cut short (.xz is to be unpacked)"
             )
             raise DatasetError(f"{Path(file).name}: {what}") from error
-        prefix = f"{group}/" if group else ""
-        questions, answers = self._file.get(f"{prefix}questions"), self._file.get(f"{prefix}answers")
-        if not isinstance(questions, h5py.Dataset):
-            there: list[str] = []
-            self._file.visit(there.append)
-            self._file.close()
-            found = ", ".join(there[:6]) or "nothing"
-            raise DatasetError(f"{self.name}: expected a dataset `{prefix}questions`, found {found}")
-        shape = questions.shape
-        problem = None
-        if len(shape) != 5 or shape[1] != 1 + ANSWERS or shape[4] != 3 or questions.dtype.kind != "f":
-            problem = f"expected floating `questions` of shape (N, 4, H, W, 3), got {questions.dtype} {shape}"
-        elif answers is not None and answers.shape[:1] != shape[:1]:
-            problem = f"expected an answer to each of {shape[0]} questions, got {answers.shape}"
-        elif answers is not None and not np.isin(labels := np.asarray(answers).reshape(-1), range(ANSWERS)).all():
-            wrong = int(np.flatnonzero(~np.isin(labels, range(ANSWERS)))[0])
-            problem = f"question {wrong}: expected an answer of 0, 1 or 2, got {labels[wrong]}"
+        try:
+            problem = self._find(f"{group}/" if group else "")
+        except UNREADABLE as error:
+            problem = f"damaged ({one_line(error)})"
         if problem:
             self._file.close()
             raise DatasetError(f"{self.name}: {problem}")
-        self._questions = questions
-        self.answers = None if answers is None else torch.from_numpy(np.asarray(answers).reshape(-1).astype(np.int64))
+
+    def _find(self, prefix: str) -> str | None:
+        """Find questions and read answers; what is wrong with them, if anything is."""
+        self._questions, answers = self._file.get(f"{prefix}questions"), self._file.get(f"{prefix}answers")
+        if not isinstance(self._questions, h5py.Dataset):
+            there: list[str] = []
+            self._file.visit(there.append)
+            found = ", ".join(there[:6]) or "nothing"
+            return f"expected a dataset `{prefix}questions`, found {found}"
+        shape, dtype = self._questions.shape or (), self._questions.dtype
+        if len(shape) != 5 or shape[1] != 1 + ANSWERS or shape[4] != 3 or dtype.kind != "f":
+            return f"expected floating `questions` of shape (N, 4, H, W, 3), got {dtype} {shape}"
+        most, side = MOST_OFFICIAL
+        if not (0 < shape[0] <= most and 0 < shape[2] <= side and 0 < shape[3] <= side):
+            return f"expected up to {most:,} questions of up to {side} pixels a side, got {shape}"
+        self.answers = None
+        if answers is None:
+            return None
+        if not isinstance(answers, h5py.Dataset) or answers.dtype.kind not in "biuf" or answers.size != shape[0]:
+            got = f"{answers.dtype} {answers.shape}" if isinstance(answers, h5py.Dataset) else "no dataset"
+            return f"expected an answer to each of {shape[0]} questions, got {got}"
+        labels = np.asarray(answers).reshape(-1)
+        if not (good := np.isin(labels, range(ANSWERS))).all():
+            wrong = int(np.flatnonzero(~good)[0])
+            return f"question {wrong}: expected an answer of 0, 1 or 2, got {labels[wrong]}"
+        self.answers = torch.from_numpy(labels.astype(np.int64))
+        return None
 
     def __len__(self) -> int:
         return len(self._questions)
@@ -480,9 +497,14 @@ class OfficialQuestions:
         """Pictures (K, 4, 3, H, W) float32 in [0, 1] of questions `start` to `stop` (not included).
 
         Raises:
-            DatasetError: a value is NaN or not in [0, 1]; names the question.
+            DatasetError: a value is NaN or not in [0, 1], which names the question; or the file is damaged there.
         """
-        values = torch.from_numpy(self._questions[start:stop].astype(np.float32)).permute(0, 1, 4, 2, 3)
+        try:
+            read = self._questions[start:stop]
+        except UNREADABLE as error:
+            raise DatasetError(f"{self.name}: questions {start} to {stop}: damaged ({one_line(error)})") from error
+        with np.errstate(over="ignore"):  # infinity is told below
+            values = torch.from_numpy(read.astype(np.float32)).permute(0, 1, 4, 2, 3)
         good = ((values >= -1e-6) & (values <= 1 + 1e-6)).flatten(1).all(1)
         if not good.all():
             bad = range(len(self))[start:stop][int((~good).nonzero()[0])]
@@ -562,11 +584,15 @@ def _read_question(name: str, files: dict[str, Path]) -> Tensor:
 def _read_picture(file: Path) -> Tensor:
     """(3, H, W) float32 in [0, 1]."""
     try:
-        with Image.open(file, formats=FORMATS) as image:
+        with warnings.catch_warnings(), Image.open(file, formats=FORMATS) as image:
+            warnings.filterwarnings("ignore", category=UserWarning)  # odd tags, which are not used
             if image.width * image.height > MOST_PIXELS or min(image.size) < FEWEST:
                 raise DatasetError(f"{file.name} has {image.width}×{image.height} pixels")
             if image.mode.startswith(("I", "F")):  # 16 bits, which Pillow would clip to 8
-                return _to_tensor(np.asarray(image, np.float64) / 65535 * 255)
+                values = np.asarray(image, np.float64)
+                if not ((values >= 0) & (values <= 65535)).all():  # a TIFF by another name may hold anything
+                    raise DatasetError(f"{file.name} has values beyond 16 bits")
+                return _to_tensor(values / 65535 * 255)
             image = image.convert("RGBA")
             black = Image.new("RGBA", image.size, (0, 0, 0, 255))
             return _to_tensor(np.asarray(Image.alpha_composite(black, image).convert("RGB")))

@@ -12,6 +12,8 @@ import gzip
 import hashlib
 import re
 import sys
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +31,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from inverse_graphics import paths
-from inverse_graphics.datasets.images import DatasetError, GroundTruth
+from inverse_graphics.datasets.images import DatasetError, GroundTruth, one_line
 from inverse_graphics.datasets.rendered import (
     CATEGORIES,
     SIDE,
@@ -258,8 +260,8 @@ def parse_off(data: bytes) -> trimesh.Trimesh:
 
 def _triangles(polygons: np.ndarray, count: int) -> np.ndarray:
     """(F, 3) of a list n, i₁ … i_n, n, i₁ …"""
-    if not np.isfinite(polygons).all():
-        raise ValueError("a face holds NaN or infinity")
+    if not (np.abs(polygons) < 1 << 53).all():  # NaN compares false
+        raise ValueError("a face holds NaN, infinity or a number too large")
     indices = polygons.astype(np.int64)
     plain = indices[: 4 * count].reshape(count, 4)
     if (plain[:, 0] == 3).all():
@@ -296,14 +298,19 @@ def _voxel_block(name: str) -> Block:
 
 
 def _unreadable(file: Path, error: Exception) -> DatasetError:
-    return DatasetError(f"{file}: cannot be read, so it is not used ({error})")
+    return DatasetError(f"{file}: cannot be read, so it is not used ({one_line(error)})")
 
 
 def _voxel_header(stream: BinaryIO, file: Path) -> tuple[int, np.dtype]:
     version = npy.read_magic(stream)
     if version != (1, 0):
         raise ValueError(f"npy version {version}")
-    shape, column_major, dtype = npy.read_array_header_1_0(stream)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of headers that Python 2 wrote
+        try:
+            shape, column_major, dtype = npy.read_array_header_1_0(stream)
+        except (tokenize.TokenError, SyntaxError, MemoryError, RecursionError) as error:  # numpy parses it as Python
+            raise ValueError("its header cannot be parsed") from error
     if len(shape) != 5 or shape[1:] != (1, *(VOXEL_SIDE,) * 3) or not 0 < shape[0] <= MOST_VOXELS:
         raise DatasetError(f"{file}: expected shape (1..{MOST_VOXELS}, 1, 32, 32, 32), got {shape}; it is not used")
     if column_major or dtype.kind not in "fbiu":

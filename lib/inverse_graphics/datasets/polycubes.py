@@ -280,7 +280,7 @@ def one_bend_edits(cells: Tensor) -> tuple[Tensor, Tensor]:
 
 def _check(cells: Tensor) -> Tensor:
     require_tensor("cells", cells, "B N 3", floating=False)
-    if cells.is_floating_point() or cells.shape[1] > MOST_CUBES:
+    if cells.is_floating_point() or cells.is_complex() or cells.shape[1] > MOST_CUBES:
         raise ValueError(
             f"cells: expected whole coordinates of at most {MOST_CUBES} cubes, got {cells.shape[1]} of {cells.dtype}"
         )

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inverse_graphics.checks import require_finite, require_range, require_tensor
+from inverse_graphics.checks import real_tensor, require_count, require_finite, require_range, require_tensor
 
 CAMERA_TO_IMAGE = (1.0, -1.0, -1.0)  # camera (x right, y up, z back) → image (column right, row down, depth away)
 
@@ -47,9 +47,9 @@ def angles(name: str, value: float | Tensor, batch: int, like: Tensor) -> Tensor
     """Bring an angle given as a number or a tensor of one or `batch` elements to (B,), in the dtype of `like`.
 
     Raises:
-        ValueError: it has another size, or is NaN or infinite.
+        ValueError: it has another size, or is complex, NaN or infinite.
     """
-    tensor = torch.as_tensor(value, dtype=like.dtype, device=like.device)
+    tensor = real_tensor(name, value, like)
     if tensor.numel() not in (1, batch) or tensor.dim() > 1:
         raise ValueError(f"{name}: expected one angle or one for each of {batch} items, got {tuple(tensor.shape)}")
     return require_finite(name, tensor).reshape(-1).expand(batch)
@@ -71,8 +71,11 @@ class Camera:
     field_of_view: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.distance > 0:
-            raise ValueError(f"distance: expected a positive number, got {self.distance}")
+        for name in ("azimuth", "elevation"):
+            if not math.isfinite(getattr(self, name)):
+                raise ValueError(f"{name}: expected finite radians, got {getattr(self, name)}")
+        if not 0 < self.distance < math.inf:
+            raise ValueError(f"distance: expected a positive, finite number, got {self.distance}")
         if self.field_of_view is not None and not 0 < self.field_of_view < math.pi:
             raise ValueError(f"field_of_view: expected radians in (0, π) or None, got {self.field_of_view}")
 
@@ -86,7 +89,12 @@ class Camera:
         Returns:
             origins (H, W, 3) and directions (H, W, 3) of unit length. Square pixels: the width covers
             `width / height` times the vertical extent.
+
+        Raises:
+            ValueError: a size is not a positive whole number.
         """
+        require_count("height", height)
+        require_count("width", width)
         like = torch.zeros(()) if like is None else like
         rows, columns = torch.meshgrid(
             pixel_centres(height, like), pixel_centres(width, like) * (width / height), indexing="ij"
@@ -140,6 +148,8 @@ class Cameras:
     def __post_init__(self) -> None:
         require_tensor("position", self.position, "B 3")
         require_tensor("target", self.target, f"{len(self.position)} 3")
+        if self.target.dtype != self.position.dtype:
+            raise ValueError(f"target: expected {self.position.dtype} as the positions are, got {self.target.dtype}")
         if not 0 < self.field_of_view < math.pi:
             raise ValueError(f"field_of_view: expected radians in (0, π), got {self.field_of_view}")
 
@@ -162,20 +172,22 @@ class Cameras:
             target: (3,) or (B, 3) in the world; None means the origin.
 
         Raises:
-            ValueError: sizes that disagree, an elevation beyond the pole, or a distance that is not positive.
+            ValueError: sizes that disagree, NaN or infinity, an elevation beyond the pole, or a distance that is not
+                positive.
         """
-        require_tensor("azimuth", azimuth, "B")
+        require_finite("azimuth", require_tensor("azimuth", azimuth, "B"))
         require_tensor("elevation", elevation, str(len(azimuth)))
         require_range("elevation", elevation, -1.5708, 1.5708)  # π/2, rounded up
-        distance = torch.as_tensor(distance, dtype=azimuth.dtype, device=azimuth.device)
+        distance = real_tensor("distance", distance, azimuth)
         if tuple(distance.shape) not in ((), (len(azimuth),)):
             raise ValueError(f"distance: expected a number or shape ({len(azimuth)},), got {tuple(distance.shape)}")
-        if not (distance > 0).all():
-            raise ValueError(f"distance: expected positive numbers, got {distance.min().item():g}")
-        target = azimuth.new_zeros(3) if target is None else target
+        if not ((distance > 0) & (distance < torch.inf)).all():
+            raise ValueError(f"distance: expected positive, finite numbers, got {distance.min().item():g}")
+        back = view_rotation(azimuth, elevation)[:, 2]
+        target = real_tensor("target", (0.0, 0.0, 0.0) if target is None else target, back)
         if tuple(target.shape) not in ((3,), (len(azimuth), 3)):
             raise ValueError(f"target: expected shape (3,) or ({len(azimuth)}, 3), got {tuple(target.shape)}")
-        back = view_rotation(azimuth, elevation)[:, 2]
+        require_finite("target", target)
         return cls(target + back * distance.reshape(-1, 1), target.expand_as(back), field_of_view)
 
     def __len__(self) -> int:
@@ -223,6 +235,8 @@ class Cameras:
 
     def _check_points(self, points: Tensor) -> None:
         require_finite("points", require_tensor("points", points, f"{len(self)} N 3"))
+        if points.dtype != self.position.dtype:
+            raise ValueError(f"points: expected {self.position.dtype} as the cameras are, got {points.dtype}")
 
 
 def pixel_centres(count: int, like: Tensor) -> Tensor:

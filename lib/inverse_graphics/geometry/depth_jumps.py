@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from inverse_graphics.checks import require_tensor
+
 PASSES = 2  # for a blur of a few pixels
 WINDOWS = (3, 5, 7)  # pixels: where `snap_jumps` looks for surfaces. Raising the last bridges broader blurs
 SNAP_JUMP = 0.12  # world units of depth within the largest window, below which `snap_jumps` leaves a pixel alone
@@ -26,9 +28,15 @@ def sharpen_jumps(depth: Tensor, jump: float) -> Tensor:
     outlines one pixel wide.
 
     Args:
-        depth: (B, 1, H, W).
+        depth: (B, 1, H, W) floating. NaN spreads to its neighbours.
         jump: world units. Raising it leaves more as it is.
+
+    Raises:
+        ValueError: wrong shape or type, or a jump that is NaN or negative.
     """
+    require_tensor("depth", depth, "B 1 H W")
+    if not jump >= 0:
+        raise ValueError(f"jump: expected 0 or more, got {jump}")
     for _ in range(PASSES):
         farthest, nearest = _largest(depth, 3), -_largest(-depth, 3)
         closer = torch.where(depth - nearest < farthest - depth, nearest, farthest)
@@ -44,10 +52,14 @@ def snap_jumps(depth: Tensor, error: Callable[[Tensor], Tensor]) -> Tensor:
     a median of 3×3 takes out single surfels there. This is done `PASSES` times.
 
     Args:
-        depth: (B, 1, H, W).
+        depth: (B, 1, H, W) floating. NaN spreads to its neighbours.
         error: what is wrong with each pixel of a depth map, (B, 1, H, W) → (B, 1, H, W), as
             `objectives.implied_reflectance.reflectance_errors` tells from the picture.
+
+    Raises:
+        ValueError: wrong shape or type.
     """
+    require_tensor("depth", depth, "B 1 H W")
     for _ in range(PASSES):
         guesses = [depth, *(sign * _largest(sign * depth, side) for side in WINDOWS for sign in (1, -1))]
         errors = torch.stack([error(guess) for guess in guesses])

@@ -30,10 +30,10 @@ def depth_of_box(camera: Camera, height: int, width: int, half_size: float = 0.5
         (H, W), infinite beside the cube.
 
     Raises:
-        ValueError: `half_size` is not positive.
+        ValueError: `half_size` is not positive and finite, or a size is not a positive whole number.
     """
-    if not half_size > 0:
-        raise ValueError(f"half_size: expected a positive number, got {half_size}")
+    if not 0 < half_size < torch.inf:
+        raise ValueError(f"half_size: expected a positive, finite number, got {half_size}")
     origins, directions = camera.rays(height, width)
     steps = torch.stack([(side * half_size - origins) / directions for side in (-1, 1)])  # (2, H, W, 3)
     # 0/0, a ray that runs inside a face's plane, restricts nothing
@@ -100,7 +100,8 @@ def depth_surface(depth: Tensor, camera: Cameras, colours: Tensor | None = None,
     faces = faces[corners.amax(1) - corners.amin(1) <= jump]  # false for ∞ − ∞, too
     used, faces = faces.unique(return_inverse=True)
     rays = camera.rays(height, width).view(-1, 3)[used]
-    points = camera.to_world((rays * depth.flatten()[used, None])[None])[0] if len(used) else depth.new_zeros(0, 3)
+    along = depth.flatten()[used, None].to(rays)
+    points = camera.to_world((rays * along)[None])[0] if len(used) else rays.new_zeros(0, 3)
     return Mesh(points, faces, None if colours is None else colours[used])
 
 

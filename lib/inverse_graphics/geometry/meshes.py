@@ -36,6 +36,8 @@ def require_mesh(mesh: Mesh) -> Mesh:
         raise ValueError("mesh: expected at least one face, got none: the shape is empty")
     vertices = require_finite("vertices", require_tensor("vertices", mesh.vertices, "V 3"))
     faces = require_tensor("faces", mesh.faces, "F 3", floating=False)
+    if faces.dtype != torch.int64:  # others mean something else as an index, or nothing
+        raise ValueError(f"faces: expected int64, got {faces.dtype}")
     if faces.min() < 0 or faces.max() >= len(vertices):
         raise ValueError(f"faces: expected vertices 0..{len(vertices) - 1}, got {faces.min()}..{faces.max()}")
     if mesh.colours is not None:

@@ -18,11 +18,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inverse_graphics.checks import require_choice, require_range, require_tensor
+from inverse_graphics.checks import require_choice, require_count, require_finite, require_range, require_tensor
 from inverse_graphics.geometry.meshes import Mesh
 
 SHAPES = ("sphere", "sheet")
 MOST = 1.3  # s_max of Eq. (14)
+LEAST_SIDE = 4  # pixels; fewer make no triangle
+MOST_LEVELS = 10  # of a pyramid; the next would be blurred over thousands of pixels
 
 
 class DiscMesh(NamedTuple):
@@ -40,8 +42,7 @@ def disc_mesh(side: int) -> DiscMesh:
     Raises:
         ValueError: fewer than 4 pixels, which make no triangle.
     """
-    if type(side) is not int or side < 4:
-        raise ValueError(f"side: expected a whole number, 4 or more; got {side!r}")
+    require_count("side", side, LEAST_SIDE)
     row, column = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
     middle = (side - 1) / 2
     within = ((row - middle) ** 2 + (column - middle) ** 2 <= middle**2).flatten()
@@ -57,14 +58,24 @@ def disc_mesh(side: int) -> DiscMesh:
 
 
 def vertices_of(shape: Tensor, mesh: DiscMesh) -> Tensor:
-    """Vertices (B, V, 3) of shape images (B, 3, N, N)."""
+    """Vertices (B, V, 3) of shape images (B, 3, N, N); `mesh` is the one for N."""
     require_tensor("shape", shape, "B 3 N N")
+    if mesh.vertices.amax() >= shape[0, 0].numel():
+        raise ValueError(f"mesh: expected the one for {shape.shape[2]} pixels a side, got a larger one")
     return shape.flatten(2)[:, :, mesh.vertices.to(shape.device)].mT
 
 
 def textured_mesh(shape: Tensor, texture: Tensor) -> Mesh:
-    """A shape image (3, N, N) with a texture (3, H, W) in [0, 1] on it, as a `Mesh`, for example to save it."""
-    mesh = disc_mesh(require_tensor("shape", shape, "3 N N").shape[1])
+    """A shape image (3, N, N) with a texture (3, H, W) in [0, 1] on it, as a `Mesh`, for example to save it.
+
+    Raises:
+        ValueError: wrong shapes, fewer than 4 pixels a side, NaN, or a texture out of range.
+    """
+    require_finite("shape", require_tensor("shape", shape, "3 N N"))
+    if shape.shape[1] < LEAST_SIDE:
+        raise ValueError(f"shape: expected {LEAST_SIDE} pixels a side or more, got {shape.shape[1]}")
+    require_range("texture", require_tensor("texture", texture, "3 H W"), 0, 1)
+    mesh = disc_mesh(shape.shape[1])
     return Mesh(vertices_of(shape[None], mesh)[0], mesh.faces, uv=mesh.uv, texture=texture)
 
 
@@ -74,9 +85,13 @@ def initial_shape(kind: str, side: int, radius: float = 0.5) -> Tensor:
     Args:
         kind: `sphere`, its front in the middle of the image, its back along the rim, where the disc is drawn together;
             or `sheet`, a flat square in the plane z = 0.
+        side: N, 4 or more.
         radius: of the sphere; of the largest circle in the sheet.
     """
     require_choice("kind", kind, SHAPES)
+    require_count("side", side, LEAST_SIDE)
+    if not 0 < radius < math.inf:
+        raise ValueError(f"radius: expected a positive, finite number, got {radius}")
     steps = (torch.arange(side) - (side - 1) / 2) / ((side - 1) / 2)
     up, right = torch.meshgrid(-steps, steps, indexing="ij")
     if kind == "sheet":
@@ -94,6 +109,8 @@ def shape_pyramid(levels: Tensor) -> Tensor:
     can make up for it. σ is in pixels; beyond the rim, an image goes on as its last pixel.
     """
     require_tensor("levels", levels, "B K C N M")
+    if levels.shape[1] > MOST_LEVELS:
+        raise ValueError(f"levels: expected at most {MOST_LEVELS}, got {levels.shape[1]}")
     return sum(blur(levels[:, k], 2.0**k) for k in range(levels.shape[1]))
 
 

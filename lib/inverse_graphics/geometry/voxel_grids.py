@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from inverse_graphics.checks import require_range, require_tensor
+from inverse_graphics.checks import require_count, require_range, require_tensor
 from inverse_graphics.geometry.cameras import CAMERA_TO_IMAGE
 from inverse_graphics.geometry.meshes import Mesh
 
@@ -28,8 +28,7 @@ def voxel_centres(depth: int, height: int, width: int) -> Tensor:
         ValueError: a size is not a positive whole number.
     """
     for name, value in (("depth", depth), ("height", height), ("width", width)):
-        if type(value) is not int or value < 1:
-            raise ValueError(f"{name}: expected a whole number, 1 or more; got {value!r}")
+        require_count(name, value)
     d, h, w = torch.meshgrid(*(torch.arange(n, dtype=torch.float32) for n in (depth, height, width)), indexing="ij")
     return _to_world(torch.stack((d, h, w), -1), (depth, height, width))
 
@@ -39,8 +38,13 @@ def world_to_grid(points: Tensor, shape: tuple[int, int, int]) -> Tensor:
 
     Returns:
         (..., 3), last axis (width, height, depth); [−1, 1] is inside the grid.
+
+    Raises:
+        ValueError: points that are not floating or of three coordinates, or a size that is no positive whole number.
     """
-    depth, height, width = shape
+    depth, height, width = (require_count("shape", size) for size in shape)
+    if not points.is_floating_point() or points.shape[-1:] != (3,):
+        raise ValueError(f"points: expected floating (..., 3), got {points.dtype} {tuple(points.shape)}")
     return points * points.new_tensor(CAMERA_TO_IMAGE) * points.new_tensor([height / width, 1.0, height / depth])
 
 

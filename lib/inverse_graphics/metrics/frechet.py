@@ -87,13 +87,20 @@ def frechet(pictures: Tensor, others: Tensor, features: str | None = None) -> Fr
         FeaturesMissing: the features cannot be had here; the message says what is missing.
     """
     name = available_features()[0] if features is None else require_choice("features", features, SIZES)
+    require_tensor("pictures", pictures, "N 3 H W")
     require_tensor("others", others, f"M 3 {pictures.shape[2]} {pictures.shape[3]}")
     one, other = (moments(extract(part, name)) for part in (pictures, others))
     return Frechet(frechet_distance(one, other), name, (one.count, other.count), pictures.shape[3])
 
 
 def between_halves(pictures: Tensor, features: str | None = None) -> Frechet:
-    """The distance between two halves of a set: what a perfect generator would be at with half as many pictures."""
+    """The distance between two halves of a set: what a perfect generator would be at with half as many pictures.
+
+    Raises:
+        ValueError: as `frechet`, or fewer than 4 pictures.
+    """
+    if len(require_tensor("pictures", pictures, "N 3 H W")) < 4:
+        raise ValueError(f"pictures: expected 4 or more, got {len(pictures)}")
     return frechet(pictures[::2], pictures[1::2], features)
 
 

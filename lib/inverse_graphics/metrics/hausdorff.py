@@ -66,10 +66,12 @@ def normal_angles(normals: Tensor, truth: Tensor) -> Tensor:
     """Mean angle between unit normals (B, 3, H, W) and the true ones over the pixels of each: (B,), degrees, 0 to 180.
 
     Raises:
-        ValueError: wrong shape, sizes that disagree, or normals that are not of length 1.
+        ValueError: wrong shape, sizes or types that disagree, or normals that are not of length 1.
     """
     require_tensor("normals", normals, "B 3 H W")
     _same_shape("truth", truth, normals)
+    if truth.dtype != normals.dtype:
+        raise ValueError(f"truth: expected {normals.dtype} as the normals are, got {truth.dtype}")
     for name, vectors in (("normals", normals), ("truth", truth)):
         least, most = torch.aminmax(vectors.norm(dim=1))
         if not (least > 0.99 and most < 1.01):  # NaN compares false

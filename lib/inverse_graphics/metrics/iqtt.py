@@ -86,12 +86,14 @@ def colour_histogram(pictures: Tensor) -> Tensor:
 
 def cube_count(objects: Tensor) -> Tensor:
     """Scores (N, 3) of true objects (N, 4, K, 3): how little their numbers of cubes differ. An oracle."""
+    require_tensor("objects", objects, "N 4 K 3", floating=False)
     counts = cube_counts(objects.flatten(0, 1)).view(-1, 4)
     return -(counts[:, 1:] - counts[:, :1]).abs().float()
 
 
 def same_shape(objects: Tensor) -> Tensor:
     """Scores (N, 3) of true objects (N, 4, K, 3): 1 if two are the same under a rotation, else 0. An oracle."""
+    require_tensor("objects", objects, "N 4 K 3", floating=False)
     names = keys(objects.flatten(0, 1)).view(-1, 4, 3)
     return (names[:, 1:] == names[:, :1]).all(-1).float()
 

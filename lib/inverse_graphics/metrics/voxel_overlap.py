@@ -43,13 +43,13 @@ def voxel_iou(predicted: Tensor, truth: Tensor, threshold: float) -> Tensor:
         ValueError: wrong shape, dtype, range or NaN in an argument, or an empty true grid.
     """
     _check(predicted, truth)
-    return _ious(predicted, truth, (threshold,))[0]
+    return _ious(predicted, truth, (_threshold(threshold),))[0]
 
 
 def best_threshold(predicted: Tensor, truth: Tensor, thresholds: Sequence[float] = THRESHOLDS) -> float:
     """The threshold of highest mean `voxel_iou`, the first of equals. To be chosen on a validation split."""
     _check(predicted, truth)
-    return thresholds[int(_ious(predicted, truth, thresholds).mean(1).argmax())]
+    return thresholds[int(_ious(predicted, truth, _thresholds(thresholds)).mean(1).argmax())]
 
 
 class Alignment(NamedTuple):
@@ -84,6 +84,7 @@ def align_azimuth(
         mirror: also try every rotation of the shapes mirrored along depth.
     """
     _check(predicted, truth)
+    _thresholds(thresholds)
     best = None
     for mirrored in (False, True)[: 1 + mirror]:
         for azimuth in _candidates(azimuths):
@@ -96,6 +97,8 @@ def align_azimuth(
 def align(predicted: Tensor, alignment: Alignment) -> Tensor:
     """Bring predicted voxels (B, D, H, W) into the true frame by an alignment found on other shapes."""
     require_range("predicted", require_tensor("predicted", predicted, "B D H W"), 0, 1)
+    if not math.isfinite(alignment.azimuth):
+        raise ValueError(f"alignment: expected a finite azimuth, got {alignment.azimuth}")
     return _turn(predicted, alignment.azimuth, alignment.mirrored)
 
 
@@ -116,6 +119,7 @@ def oracle_iou(
     Arguments and errors as for `voxel_iou` and `align_azimuth`.
     """
     _check(predicted, truth)
+    _threshold(threshold)
     poses = [(a, m) for m in (False, True)[: 1 + mirror] for a in _candidates(azimuths)]
     tries = torch.cat([_ious(_turn(predicted, *pose), truth, (threshold,)) for pose in poses])  # (poses, B)
     iou, winner = tries.max(0)
@@ -183,10 +187,16 @@ def _check(predicted: Tensor, truth: Tensor) -> None:
         raise ValueError(f"truth: expected the shape of predicted {tuple(predicted.shape)}, got {tuple(truth.shape)}")
 
 
-def _threshold(value: float) -> float:
+def _threshold(value: float, name: str = "threshold") -> float:
     if not 0 <= value < 1:
-        raise ValueError(f"threshold: expected a number in [0, 1), got {value!r}")
+        raise ValueError(f"{name}: expected a number in [0, 1), got {value!r}")
     return value
+
+
+def _thresholds(values: Sequence[float]) -> list[float]:
+    if not len(values):
+        raise ValueError("thresholds: expected one or more, got none")
+    return [_threshold(value, "thresholds") for value in values]
 
 
 def _candidates(azimuths: Sequence[float]) -> Sequence[float]:
@@ -197,13 +207,11 @@ def _candidates(azimuths: Sequence[float]) -> Sequence[float]:
 
 def _ious(predicted: Tensor, truth: Tensor, thresholds: Sequence[float]) -> Tensor:
     """(K, B): a row for each of K thresholds. Counts in float32 are exact below 2²⁴ cells, and faster than in bool."""
-    if not len(thresholds):
-        raise ValueError("thresholds: expected one or more, got none")
     cells, true_cells = predicted.flatten(1), truth.flatten(1).float()
     true_count = true_cells.sum(1)
     rows = []
     for threshold in thresholds:
-        occupied = (cells > _threshold(threshold)).float()
+        occupied = (cells > threshold).float()
         both = torch.linalg.vecdot(occupied, true_cells)
         rows.append(both / (occupied.sum(1) + true_count - both))
     return torch.stack(rows)

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from inverse_graphics.checks import require_count, require_finite, require_tensor
 from inverse_graphics.geometry.meshes import Mesh, require_mesh, vertex_colours
 from inverse_graphics.renderers.meshes import MeshSettings, render_mesh, unit_ball_cameras
 
@@ -44,16 +45,20 @@ def lit_picture(
             are left out, and it takes half the time.
 
     Raises:
-        ValueError: a mesh that is empty, broken, without extent or too large, a size that is too small or too large, or
-            a viewer straight above or below.
+        ValueError: a mesh that is empty, broken, without extent or too large, a size that is too small or too large, a
+            frame or a light that is not finite, or a viewer straight above or below.
     """
     require_mesh(mesh)
     if len(mesh.faces) > MOST_FACES:
         raise ValueError(f"mesh: expected at most {MOST_FACES:,} faces to draw, got {len(mesh.faces):,}")
-    if not SIZES[0] <= size <= SIZES[1]:
+    if not SIZES[0] <= require_count("size", size) <= SIZES[1]:
         raise ValueError(f"size: expected {SIZES[0]} to {SIZES[1]} pixels, got {size}")
     if not abs(elevation) < math.pi / 2 - 1e-3:
         raise ValueError(f"elevation: expected less than 90° up or down, got {math.degrees(elevation):g}°")
+    if frame is not None:
+        require_finite("frame", require_tensor("frame", frame, "N 3"))
+    if len(light) != 3 or not 0 < math.hypot(*light) < math.inf:  # NaN compares false
+        raise ValueError(f"light: expected a direction of three finite numbers, not all 0, got {light}")
     faces = mesh.faces[(mesh.faces != mesh.faces.roll(1, 1)).all(1)]  # a face that names a vertex twice has no inside
     colours, vertices = vertex_colours(mesh).float(), _fitted(mesh, faces, frame)
     camera = unit_ball_cameras(torch.tensor([azimuth]), torch.tensor([elevation]))

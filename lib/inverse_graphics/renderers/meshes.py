@@ -79,8 +79,8 @@ def unit_ball_cameras(azimuth: Tensor, elevation: Tensor, distance: float = 4.0)
 
     The paper turns the object before a camera that stands still; an orbiting camera sees the same.
     """
-    if distance <= 1:
-        raise ValueError(f"distance: expected more than 1, outside the unit ball; got {distance}")
+    if not 1 < distance < math.inf:
+        raise ValueError(f"distance: expected more than 1, outside the unit ball, and finite; got {distance}")
     return Cameras.orbit(azimuth, elevation, distance, 2 * math.asin(1 / distance))
 
 
@@ -108,8 +108,8 @@ def render_mesh(
         Pictures; differentiable in vertices, texture and background.
 
     Raises:
-        ValueError: sizes that disagree, NaN, a face that is degenerate or names no vertex, uv outside [0, 1], a vertex
-            that is not before the camera.
+        ValueError: sizes or types that disagree, NaN, a face that is degenerate or names no vertex, uv outside [0, 1],
+            a vertex that is not before the camera.
     """
     _check(vertices, faces, texture, uv, background, camera, settings)
     corners, depths = _project(vertices, faces, camera, settings.size)
@@ -341,5 +341,8 @@ def _check(vertices, faces, texture, uv, background, camera, settings) -> None:
         require_range("uv", require_tensor("uv", uv, f"{V} 2"), 0, 1)
     require_finite("texture", texture)
     require_finite("background", require_tensor("background", background, f"{B} {channels} S S"))
+    for name, value in (("texture", texture), ("uv", uv), ("background", background), ("camera", camera.position)):
+        if value is not None and value.dtype != vertices.dtype:
+            raise ValueError(f"{name}: expected {vertices.dtype} as the vertices are, got {value.dtype}")
     if background.shape[2] != settings.size:
         raise ValueError(f"background: expected {settings.size} × {settings.size} pixels, got {background.shape[2]}")

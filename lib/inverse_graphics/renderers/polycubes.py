@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inverse_graphics.checks import require_finite, require_range, require_tensor
+from inverse_graphics.checks import real_tensor, require_count, require_finite, require_range, require_tensor
 from inverse_graphics.geometry.cameras import CAMERA_TO_IMAGE, pixel_centres, view_rotation
 from inverse_graphics.renderers.shading import Lights, shade
 
@@ -48,7 +48,7 @@ class Views:
     shift: Tensor
 
     def __post_init__(self) -> None:
-        batch = str(len(self.azimuth))
+        batch = str(len(require_tensor("azimuth", self.azimuth, "B")))
         for name in ("azimuth", "elevation", "distance", "field_of_view"):
             require_finite(name, require_tensor(name, getattr(self, name), batch))
         require_finite("shift", require_tensor("shift", self.shift, f"{batch} 2"))
@@ -137,14 +137,16 @@ def render_polycubes(
         if len(value) != batch:
             raise ValueError(f"{name}: expected one for each of {batch} polycubes, got {len(value)}")
     for name, value in (("size", size), ("samples", samples)):
-        if type(value) is not int or value < 1:
-            raise ValueError(f"{name}: expected a whole number, 1 or more; got {value!r}")
+        require_count(name, value)
     albedo, background = (
         _colours(name, value, batch).to(cells.device)
         for name, value in (("albedo", albedo), ("background", background))
     )
-    radius = torch.as_tensor(radius, dtype=torch.float32, device=cells.device).expand(batch)
     low, high = as_boxes(cells)
+    radius = require_finite("radius", real_tensor("radius", radius, low))
+    if tuple(radius.shape) not in ((), (batch,)):
+        raise ValueError(f"radius: expected a number or ({batch},), got {tuple(radius.shape)}")
+    radius = radius.expand(batch)
     rays = size * samples
     step = max(1, CACHE // (low.shape[1] * rays * rays))
     pictures = torch.empty(batch, 3, size, size, device=cells.device)
@@ -169,7 +171,13 @@ def as_boxes(cells: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Lower and upper corners (B, M, 3) float32 in the world: centred, the longest side of all together 1. Where there
         are fewer than M, one is repeated.
+
+    Raises:
+        ValueError: they are not whole numbers, or more than 16 cells wide.
     """
+    require_tensor("cells", cells, "B N 3", floating=False)
+    if cells.is_floating_point() or cells.is_complex():
+        raise ValueError(f"cells: expected whole numbers, got dtype {cells.dtype}")
     cells = cells.to(torch.int64)
     cells = cells - cells.amin(1, keepdim=True)
     size = cells.amax(1, keepdim=True) + 1  # (B, 1, 3)
@@ -264,7 +272,8 @@ def cast(low: Tensor, high: Tensor, views: Views, size: int, radius: Tensor) -> 
 
 def _colours(name: str, value: float | Tensor, batch: int) -> Tensor:
     """Reflectances as (B, 3)."""
-    value = require_range(name, torch.as_tensor(value, dtype=torch.float32), 0, 1)
+    value = real_tensor(name, value, torch.empty(0))
     if tuple(value.shape) not in ((), (batch,), (batch, 3)):
         raise ValueError(f"{name}: expected a number, ({batch},) or ({batch}, 3), got {tuple(value.shape)}")
+    require_range(name, value, 0, 1)
     return (value[:, None] if value.dim() == 1 else value).expand(batch, 3)

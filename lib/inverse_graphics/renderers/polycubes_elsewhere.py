@@ -12,6 +12,8 @@ import numpy as np
 import trimesh
 from trimesh.ray.ray_pyembree import RayMeshIntersector
 
+from inverse_graphics.checks import require_count
+
 FIELD_OF_VIEW = 42.0  # degrees, vertical
 DISTANCE = 2.0  # of the camera from the object's centre; the object's longest side is 1
 SEAM = 0.04  # of a cube's side, left open between cubes
@@ -36,8 +38,18 @@ def render_elsewhere(
 
     Returns:
         (size, size, 3) float32 in [0, 1].
+
+    Raises:
+        ValueError: no cubes or not of whole numbers, an angle that is NaN or infinite, or a size below 1.
     """
-    mesh = _mesh(np.unique(np.asarray(cubes), axis=0))
+    cubes = np.asarray(cubes)
+    if cubes.ndim != 2 or cubes.shape[1] != 3 or not len(cubes) or cubes.dtype.kind not in "iu":
+        raise ValueError(f"cubes: expected whole numbers (K, 3), got {cubes.dtype} {cubes.shape}")
+    for name, angle in (("azimuth", azimuth), ("elevation", elevation)):
+        if not math.isfinite(angle):
+            raise ValueError(f"{name}: expected finite radians, got {angle}")
+    require_count("size", size)
+    mesh = _mesh(np.unique(cubes, axis=0))
     ahead, right = -_direction(azimuth, elevation), _direction(azimuth + math.pi / 2, 0.0)
     up = np.cross(right, ahead)
     reach = math.tan(math.radians(FIELD_OF_VIEW / 2))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inverse_graphics.checks import require_finite, require_range, require_tensor
+from inverse_graphics.checks import real_tensor, require_finite, require_range, require_tensor
 
 INSIDE = 1e-6  # world units: a light nearer to a point than this is inside the surface, and Eq. (1) has no value there
 
@@ -68,10 +68,13 @@ def shade(positions: Tensor, normals: Tensor, lights: Lights, albedo: float | Te
         (B, H, W, 3), 0 or more; differentiable in points, normals, lights and albedo.
 
     Raises:
-        ValueError: sizes that disagree, NaN, infinity, normals that cannot be of unit length, or a light at a point.
+        ValueError: sizes or types that disagree, NaN, infinity, normals that cannot be of unit length, or a light at a
+            point.
     """
     batch, height, width, _ = require_tensor("positions", positions, "B H W 3").shape
     require_tensor("normals", normals, f"{batch} {height} {width} 3")
+    if normals.dtype != positions.dtype:
+        raise ValueError(f"normals: expected {positions.dtype} as the positions are, got {normals.dtype}")
     require_range("normals", normals, -1.001, 1.001)  # what a unit vector may hold, with room for rounding
     if len(lights) != batch:
         raise ValueError(f"lights: expected one set for each of {batch} scenes, got {len(lights)}")
@@ -101,9 +104,10 @@ def shade(positions: Tensor, normals: Tensor, lights: Lights, albedo: float | Te
 def _spread(albedo: float | Tensor, positions: Tensor) -> Tensor:
     """Albedo as a tensor that broadcasts with (B, H, W, 3)."""
     batch = len(positions)
-    albedo = require_range("albedo", torch.as_tensor(albedo, dtype=positions.dtype, device=positions.device), 0, 1)
+    albedo = real_tensor("albedo", albedo, positions)
     if tuple(albedo.shape) not in ((), (3,), (batch, 3), tuple(positions.shape)):
         raise ValueError(
             f"albedo: expected a number, (3,), ({batch}, 3) or one colour for each surfel, got {tuple(albedo.shape)}"
         )
+    require_range("albedo", albedo, 0, 1)
     return albedo[:, None, None] if albedo.dim() == 2 else albedo

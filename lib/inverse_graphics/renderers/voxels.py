@@ -15,13 +15,14 @@ Sampling. `"nearest"` is the paper's: "nearest neighbor sampling through the flo
 reaches the angles. `"trilinear"` (in the plane: bilinear) passes one, and is the default. Outside the grid is empty.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inverse_graphics.checks import require_choice, require_range, require_tensor
+from inverse_graphics.checks import require_choice, require_count, require_finite, require_range, require_tensor
 from inverse_graphics.geometry.cameras import CAMERA_TO_IMAGE, angles, view_rotation
 
 SAMPLINGS = ("nearest", "trilinear")
@@ -98,7 +99,7 @@ def project_around(voxels: Tensor, azimuths: Tensor) -> Tensor:
         (B, K, H, W) in [0, 1). Trilinear sampling.
     """
     batch, depth, height, width = _check(voxels, "trilinear")
-    require_tensor("azimuths", azimuths, "K")
+    require_finite("azimuths", require_tensor("azimuths", azimuths, "K"))
     rays = ray_matrix(azimuths.to(voxels), depth, width)  # (K, D·W, W)
     rays = rays.transpose(0, 1).reshape(depth * width, -1)  # (D·W, K·W)
     mass = voxels.transpose(1, 2).reshape(batch, height, depth * width) @ rays
@@ -114,7 +115,14 @@ def ray_matrix(azimuth: Tensor, depth: int, width: int, sampling: str = "triline
 
     Returns:
         (B, D·W, W): entry (d·W + w, j) is the weight of cell (d, w) on the ray of column j.
+
+    Raises:
+        ValueError: an angle that is NaN or infinite, a size below 1, or an unknown sampling.
     """
+    require_finite("azimuth", require_tensor("azimuth", azimuth, "B"))
+    require_count("depth", depth)
+    require_count("width", width)
+    require_choice("sampling", sampling, SAMPLINGS)
     d, w = _plane_coordinates(azimuth, depth, width, sampling)  # (B, D, W): depth step k, column j
     (d_cells, d_weights), (w_cells, w_weights) = _neighbours(d, depth), _neighbours(w, width)
     column = torch.arange(width, device=d.device)
@@ -213,6 +221,10 @@ def shade_voxels(voxels: Tensor, albedo: Tensor, azimuth: float | Tensor, pivot:
     require_range("albedo", require_tensor("albedo", albedo, "B D H W"), 0, 1)
     if albedo.shape != voxels.shape:
         raise ValueError(f"albedo: expected the shape of voxels {tuple(voxels.shape)}, got {tuple(albedo.shape)}")
+    if albedo.dtype != voxels.dtype:
+        raise ValueError(f"albedo: expected {voxels.dtype} as the voxels are, got {albedo.dtype}")
+    if not math.isfinite(pivot):
+        raise ValueError(f"pivot: expected a finite number of cells, got {pivot}")
     azimuth = angles("azimuth", azimuth, batch, voxels)
     d, w = _plane_coordinates(azimuth, depth, width, "trilinear")  # (B, D, W) each
     flip = CAMERA_TO_IMAGE[0] * CAMERA_TO_IMAGE[2]

@@ -38,8 +38,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             told = file.metadata()
         if told.get("sha256") not in (None, _digest(told["state"], tensors)):  # older ones have none
             raise ValueError("its contents are not what their SHA-256 says")
-        return _join(json.loads(told["state"]), tensors.__getitem__)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        state = _join(json.loads(told["state"]), tensors.__getitem__)
+        if not isinstance(state, dict):
+            raise ValueError("it holds no dictionary")
+        return state
+    except (OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path}: not a readable checkpoint ({error}). Delete it to train anew.") from error
 
 
