@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from inverse_graphics.checks import require_choice, require_finite, require_range, require_tensor
+from inverse_graphics.checks import (
+    real_tensor,
+    require_choice,
+    require_count,
+    require_finite,
+    require_range,
+    require_tensor,
+)
 
 
 def test_good_tensors_pass_through():
@@ -40,3 +47,17 @@ def test_values_are_checked():
     assert require_choice("v", "a", ("a", "b")) == "a"
     with pytest.raises(ValueError, match="v: expected one of a, b; got 'c'"):
         require_choice("v", "c", ("b", "a"))
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, True, None])
+def test_counts_are_whole(value):
+    assert require_count("v", 3) == 3 and require_count("v", 0, least=0) == 0
+    with pytest.raises(ValueError, match="v: expected a whole number, 1 or more; got"):
+        require_count("v", value)
+
+
+def test_real_numbers_take_the_type_of_another_tensor():
+    like = torch.zeros(1, dtype=torch.float64)
+    assert real_tensor("v", 3, like).dtype == real_tensor("v", torch.ones(2), like).dtype == torch.float64
+    with pytest.raises(ValueError, match=r"v: expected real numbers, got dtype torch.complex64"):
+        real_tensor("v", torch.ones(2, dtype=torch.complex64), like)

@@ -8,8 +8,10 @@ Archives are read member by member and never unpacked. What cannot be decoded is
 
 import hashlib
 import io
+import lzma
 import os
 import re
+import struct
 import warnings
 import zipfile
 import zlib
@@ -38,6 +40,7 @@ MOST_PIXELS = 64 << 20  # of a photograph; a small file can claim billions and f
 MOST_BYTES = 64 << 20  # of a photograph's file, unpacked
 UNUSABLE = (  # what zipfile and Pillow raise at a file that is none, is cut short, encrypted, or too large
     *(OSError, EOFError, ValueError, RuntimeError, SyntaxError, zlib.error, zipfile.BadZipFile),
+    *(lzma.LZMAError, struct.error),
     *(Image.DecompressionBombError, Image.DecompressionBombWarning),
 )
 

@@ -584,8 +584,8 @@ def _read_question(name: str, files: dict[str, Path]) -> Tensor:
 def _read_picture(file: Path) -> Tensor:
     """(3, H, W) float32 in [0, 1]."""
     try:
-        with warnings.catch_warnings(), Image.open(file, formats=FORMATS) as image:
-            warnings.filterwarnings("ignore", category=UserWarning)  # odd tags, which are not used
+        quiet = warnings.catch_warnings(action="ignore", category=UserWarning)  # of odd tags, which are not used
+        with quiet, Image.open(file, formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS or min(image.size) < FEWEST:
                 raise DatasetError(f"{file.name} has {image.width}×{image.height} pixels")
             if image.mode.startswith(("I", "F")):  # 16 bits, which Pillow would clip to 8

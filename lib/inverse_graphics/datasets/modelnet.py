@@ -10,7 +10,9 @@ The voxels, `modelnet10-voxels/<class>.npy.gz`, are a published copy of the chai
 
 import gzip
 import hashlib
+import lzma
 import re
+import struct
 import sys
 import tokenize
 import warnings
@@ -47,6 +49,10 @@ from inverse_graphics.files import sha256
 from inverse_graphics.renderers.mesh_views import REACH, normalise_mesh
 
 BLOCK = 20  # meshes rendered and cached together
+BROKEN = (  # what zipfile raises at an archive that is damaged, packed strangely, or wants a password (RuntimeError)
+    *(OSError, EOFError, RuntimeError, zipfile.BadZipFile),
+    *(zlib.error, lzma.LZMAError, struct.error),
+)
 MOST_BYTES = 256 << 20  # of an OFF file; a larger one is left out, because reading it takes several times that
 
 VOXEL_CLASSES = ("chair", "monitor")
@@ -197,8 +203,8 @@ def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(archive) as opened:
             yield opened
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
-        raise _unreadable(archive, error) from error  # RuntimeError: it wants a password
+    except BROKEN as error:
+        raise _unreadable(archive, error) from error
 
 
 def _mesh_entries(place: Path, category: str, split: str, members: list[_Member]) -> list[Entry]:
