@@ -120,7 +120,8 @@ class SynthesisNetwork(nn.Module):
         self.blocks = nn.ModuleList(
             SynthesisBlock(widths[max(0, i - 1)], width, style, first=i == 0) for i, width in enumerate(widths)
         )
-        self.out = nn.ModuleList(EqualisedConv2d(width, channels, 1, gain=1.0) for width in widths)
+        gain = 1 / math.sqrt(len(widths)) if skip else 1.0  # a sum of all is not to be louder than one
+        self.out = nn.ModuleList(EqualisedConv2d(width, channels, 1, gain) for width in widths)
 
     @property
     def layers(self) -> int:
