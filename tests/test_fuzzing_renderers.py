@@ -359,7 +359,6 @@ FUNCTIONS = [
 
 
 @pytest.mark.parametrize("row", FUNCTIONS, ids=str)
-@pytest.mark.parametrize("row", FUNCTIONS, ids=str)
 def test_the_documented_result_or_the_documented_error(row):
     check_row(row, FEWER)
 
