@@ -195,7 +195,7 @@ def test_bad_thresholds_are_named(threshold):
             metric(predicted, truth, threshold)
     with pytest.raises(ValueError, match="threshold: expected a number in"):
         surface_points(predicted[0], threshold)
-    with pytest.raises(ValueError, match="threshold: expected a number in"):
+    with pytest.raises(ValueError, match="thresholds: expected a number in"):
         align_azimuth(predicted, truth, thresholds=(0.5, threshold))
 
 
