@@ -169,10 +169,8 @@ class Explorer:
 
     def _on_model(self, _: object = None) -> None:
         with self._careful(), self._silent():
-            arrays = self._open(self.model.value).result.arrays()
             self._codes, self._sources = {}, {"first": None, "second": None}
-            self._examples = arrays["example_latents"].float()
-            spread = arrays["latent_std"].float()
+            self._examples, _, spread = self._open(self.model.value).codes
             self._chosen = spread.argsort(descending=True, stable=True)[:COMPONENTS].tolist()
             self._spread = spread[self._chosen]
             for slider, component in zip(self.latents, self._chosen, strict=False):
@@ -207,8 +205,7 @@ class Explorer:
     def _on_sample(self, _: object = None) -> None:
         with self._careful():
             self._draws += 1
-            arrays = self._open(self.model.value).result.arrays()
-            mean, spread = arrays["latent_mean"].float(), arrays["latent_std"].float()
+            _, mean, spread = self._open(self.model.value).codes
             self._place(mean + spread * torch.randn(len(mean), generator=generator_for(self._draws, 0)))
             self._redraw()
 

@@ -8,6 +8,7 @@ from inverse_graphics import paths
 from inverse_graphics.datasets.pictures import DIGITS, prepare_picture
 from inverse_graphics.experiments.own_pictures import (
     MODELS,
+    MeshShape,
     SurfelShape,
     VoxelShape,
     interpolate,
@@ -41,6 +42,11 @@ def test_every_model_is_shipped_and_makes_a_shape(name, monkeypatch, tmp_path):
         assert mesh.vertices.abs().max() <= 1 + 1 / 28  # the outermost cells' surface is at most half a cell away
         loose, tight = (shape.mesh(threshold).vertices for threshold in (0.02, 0.6))
         assert len(tight) == 0 or tight.abs().max() <= loose.abs().max()
+    elif MODELS[name].kind == "meshes":
+        assert isinstance(shape, MeshShape) and mesh.texture.shape == (3, 64, 64) and mesh.uv is not None
+        assert mesh.vertices.norm(dim=1).max() <= 1.3 + 1e-4  # Eq. (14)
+        mean = model.decode(model.codes.mean)
+        assert (mean.texture - shape.texture).abs().mean() > 0.01  # it looked at the picture
     else:
         assert isinstance(shape, SurfelShape) and torch.equal(shape.colours, picture)
         assert mesh.colours is not None and mesh.vertices[:, 1].min() > -0.8

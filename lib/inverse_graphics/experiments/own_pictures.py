@@ -8,6 +8,7 @@ Only models whose weights come with the repository, or were trained on this mach
 never shown it makes into what it was: a photograph of a cat becomes a digit.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -18,10 +19,11 @@ from torch import Tensor
 
 from inverse_graphics.checks import require_choice, require_tensor
 from inverse_graphics.datasets import with_stand_ins
-from inverse_graphics.datasets.pictures import DIGITS, GARMENTS, PHOTOGRAPHS, ROOMS, SILHOUETTES, Layout
+from inverse_graphics.datasets.pictures import CLOSE_UPS, DIGITS, GARMENTS, PHOTOGRAPHS, ROOMS, SILHOUETTES, Layout
 from inverse_graphics.geometry.cameras import Cameras
 from inverse_graphics.geometry.depth_maps import depth_surface
 from inverse_graphics.geometry.meshes import Mesh
+from inverse_graphics.geometry.shape_images import textured_mesh
 from inverse_graphics.geometry.voxel_grids import voxel_surface, world_to_grid
 from inverse_graphics.models.azimuths import AzimuthHypotheses, carve
 from inverse_graphics.renderers.visual_hulls import visual_hull
@@ -75,7 +77,31 @@ class SurfelShape(NamedTuple):
         return depth_surface(self.depth, self.camera, self.colours, **jump)
 
 
-Shape = VoxelShape | SurfelShape
+class MeshShape(NamedTuple):
+    """A shape image (3, N, N) and the `texture` (3, 2 N, 2 N) in [0, 1] that lies on it."""
+
+    shape: Tensor
+    texture: Tensor
+
+    @property
+    def view(self) -> tuple[float, float]:
+        """Azimuth and elevation in degrees from which it is good to look at."""
+        return 25.0, 10.0
+
+    def mesh(self, threshold: float | None = None) -> Mesh:
+        """The textured mesh, a bent disc; there is no threshold."""
+        return textured_mesh(self.shape, self.texture)
+
+
+Shape = VoxelShape | SurfelShape | MeshShape
+
+
+class Codes(NamedTuple):
+    """Latents of a few examples (N, Z), and the `mean` and `spread` (Z,) of those of many."""
+
+    examples: Tensor
+    mean: Tensor
+    spread: Tensor
 
 
 @dataclass(frozen=True)
@@ -84,7 +110,7 @@ class Choice:
 
     Fields:
         title: what it was trained on, for a list of models.
-        kind: `voxels` or `surfels`.
+        kind: `voxels`, `surfels` or `meshes`.
         config: makes the config of its experiment.
         layout: of the pictures that it knows.
         threshold: for `VoxelShape`.
@@ -145,6 +171,12 @@ def _surfels(kind: str) -> Callable[[], Any]:
     return config
 
 
+def _faces() -> Any:
+    from inverse_graphics.experiments import mesh_gan
+
+    return mesh_gan.configs("quick")["full"]
+
+
 MODELS = {
     "digits": Choice("handwritten digits, VAE", "voxels", _digits, DIGITS),
     "garments": Choice("garments, shoes and bags, AAE", "voxels", _garments, GARMENTS),
@@ -156,6 +188,7 @@ MODELS = {
     "surfels-shapes": Choice("rooms with one simple shape", "surfels", _surfels("shapes"), ROOMS),
     "surfels-boxes": Choice("rooms with a turned box", "surfels", _surfels("box_rotation"), ROOMS),
     "surfels-household": Choice("rooms with a household object", "surfels", _surfels("household"), ROOMS),
+    "faces": Choice("photographs of faces, as textured meshes, GAN", "meshes", _faces, CLOSE_UPS),
 }
 
 
@@ -167,6 +200,7 @@ class VoxelModel:
 
         self.layout, self.threshold, self.result = choice.layout, choice.threshold, result
         self._network, self._source = load_autoencoder(result), load_azimuth_source(result)
+        self.codes = _stored_codes(result)
 
     def encode(self, picture: Tensor) -> Tensor:
         return self._network.encoder(_checked(picture, self.layout)[None]).mean[0]
@@ -201,6 +235,7 @@ class SurfelRoomModel:
 
         self.layout, self.result = choice.layout, result
         self._network, self._camera = load_model(result), camera_at(AZIMUTH, ELEVATION)
+        self.codes = _stored_codes(result)
 
     def encode(self, picture: Tensor) -> Tensor:
         return self._network.encode(_checked(picture, self.layout)[None], self._camera)[0]
@@ -223,7 +258,38 @@ class SurfelRoomModel:
         return render_surfels(depth, self._camera, lights, scenes.ALBEDO).image[0].clamp(0, 1)
 
 
-Model = VoxelModel | SurfelRoomModel
+class MeshModel:
+    """A mesh generator behind one of `MODELS`. Pictures are (3, N, N); latents are styles of its objects (W,), which it
+    takes seconds to find for a picture."""
+
+    def __init__(self, choice: Choice, result: Result) -> None:
+        from inverse_graphics.experiments.mesh_gan import load_generator
+        from inverse_graphics.experiments.mesh_inversion import known_styles
+
+        self.layout, self.result = choice.layout, result
+        self._generator = load_generator(result)
+        self._objects, self._backgrounds = known_styles(self._generator)
+        examples = self._generator.styles(self._generator.object_mapping, result.arrays()["latents"])
+        self.codes = Codes(examples, self._objects.mean, self._objects.spread)
+
+    def encode(self, picture: Tensor) -> Tensor:
+        from inverse_graphics.experiments.mesh_inversion import invert
+
+        reach = tuple(math.radians(self.result.config[name]) for name in ("azimuth", "elevation"))
+        with torch.enable_grad():
+            return invert(self._generator, _checked(picture, self.layout)[None], reach).styles[0]
+
+    def decode(self, latent: Tensor, picture: Tensor | None = None) -> MeshShape:
+        """The object of a style; the picture makes no difference."""
+        scene = self._generator.scenes(latent[None], self._backgrounds.mean[None])
+        return MeshShape(scene.shape[0], scene.texture[0])
+
+    def reconstruct(self, picture: Tensor) -> MeshShape:
+        return self.decode(self.encode(picture))
+
+
+Model = VoxelModel | SurfelRoomModel | MeshModel
+CLASSES = {"voxels": VoxelModel, "surfels": SurfelRoomModel, "meshes": MeshModel}
 
 
 def open_model(name: str) -> Model:
@@ -236,12 +302,12 @@ def open_model(name: str) -> Model:
     choice = MODELS[require_choice("model", name, MODELS)]
     config = choice.config()
     candidates = [config]
-    if choice.kind == "voxels":  # some were trained on a stand-in, under its name
+    if choice.kind != "surfels":  # some were trained on a stand-in, under its name
         candidates = [replace(config, dataset=dataset) for dataset in with_stand_ins(config.dataset)]
     result = next(filter(None, map(find_result, candidates)), None)
     if result is None or not (result.folder / "weights.safetensors").exists():
         raise ResultError(f"model {name}: its weights are not here. Restore them with `git checkout -- data`.")
-    return VoxelModel(choice, result) if choice.kind == "voxels" else SurfelRoomModel(choice, result)
+    return CLASSES[choice.kind](choice, result)
 
 
 def reconstruct(model: str, picture: Tensor) -> Shape:
@@ -260,8 +326,7 @@ def sample(model: Model, count: int, seed: int) -> list[Shape]:
     They come from a Gaussian that has the means and spreads of the test pictures' own codes, not from the prior: the
     codes of some objectives lie elsewhere, and there is nothing where they are not.
     """
-    arrays = model.result.arrays()
-    mean, spread = arrays["latent_mean"], arrays["latent_std"]
+    _, mean, spread = model.codes
     noise = torch.randn(count, len(mean), generator=generator_for(seed, 0))
     return [model.decode(latent) for latent in mean + spread * noise]
 
@@ -276,6 +341,11 @@ def interpolate(model: Model, first: Tensor, last: Tensor, steps: int) -> list[S
         raise ValueError(f"steps: expected 2 or more, got {steps}")
     start, end = model.encode(first), model.encode(last)
     return [model.decode(torch.lerp(start, end, share)) for share in torch.linspace(0, 1, steps).tolist()]
+
+
+def _stored_codes(result: Result) -> Codes:
+    arrays = result.arrays()
+    return Codes(*(arrays[name].float() for name in ("example_latents", "latent_mean", "latent_std")))
 
 
 def _checked(picture: Tensor, layout: Layout) -> Tensor:

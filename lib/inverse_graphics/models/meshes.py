@@ -132,12 +132,24 @@ class MeshGenerator(nn.Module):
             size: N, a power of 2 of 8 or more; None is the largest.
             fade, noise: see `SynthesisNetwork`.
         """
+        styles = self.styles(self.object_mapping, latents), self.styles(self.background_mapping, background_latents)
+        return self.scenes(*styles, size, fade, noise)
+
+    def scenes(
+        self,
+        styles: Tensor,
+        background_styles: Tensor,
+        size: int | None = None,
+        fade: float = 1.0,
+        noise: Noise | None = None,
+    ) -> Scene:
+        """Scenes of styles (B, W) or (B, L, W); the other arguments as above."""
         size = self.settings.size if size is None else size
-        made = self.object(self.styles(self.object_mapping, latents), 2 * size, fade, noise)
+        made = self.object(styles, 2 * size, fade, noise)
         levels = F.avg_pool2d(made[:, :-3], 2).unflatten(1, (-1, 3))
         shape = initial_shape(self.settings.start, size).to(made) + self.settings.gain * shape_pyramid(levels)
         shape = limit_size(shape) if self.settings.limited else shape
-        behind = self.background(self.styles(self.background_mapping, background_latents), 2 * size, fade, noise)
+        behind = self.background(background_styles, 2 * size, fade, noise)
         return Scene(shape, _colours(made[:, -3:]), _colours(behind))
 
     @staticmethod
