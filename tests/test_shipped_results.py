@@ -92,7 +92,9 @@ def test_no_result_holds_pictures_of_a_data_set(folder):
     result = load_result(folder)
     if "arrays.safetensors" in {file.name for file in folder.iterdir()}:
         arrays = result.arrays()
-        arrays.pop("film", None)  # shapes, (frames, N, 28, 28, 28)
+        if result.name.startswith("meshes-"):  # scenes that a generator made up
+            assert all(len(arrays.pop(name)) <= 4 for name in ("shapes", "textures", "backgrounds"))
+        arrays.pop("film", None)  # shapes, packed
         assert all(values.dim() <= 2 and (values.dim() == 1 or values.shape[-1] <= 256) for values in arrays.values())
 
 
