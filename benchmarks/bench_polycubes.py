@@ -82,7 +82,8 @@ def main() -> None:
         for questions in (100, 500, 2000):
             made = compare(lambda: None, lambda mode=mode, n=questions: make_questions(mode, n, size=64), 3)
             place = Place(f"questions, {mode} mode", "questions", questions)
-            count(f"{mode} mode, objects and cameras alone", questions / made.ours, "questions a second", place=place)
+            what = f"{questions:,} of {mode} mode, objects and cameras alone"
+            count(what, questions / made.ours, "questions a second", place=place)
     questions = make_questions("paper", 100, size=64, look=RANDOMISED)
     looks = compare(lambda: None, questions.pictures, 5)
     count("64 × 64, every knob of the look at random", 400 / looks.ours, "images a second")
