@@ -46,7 +46,7 @@ def middle(times: Sequence[Took]) -> Took:
 
 
 def line(what: str, time: Took, bar: float, remark: str = "") -> None:
-    limit(f"{what}, {time.processor * 1e3:.0f} ms of a processor{remark}", time.clock, bar)
+    limit(what, time.clock, bar, f", {time.processor * 1e3:.0f} ms of a processor{remark}")
 
 
 def sliders(model: str) -> None:

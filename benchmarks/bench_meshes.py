@@ -14,7 +14,7 @@ from torch import Tensor
 from inverse_graphics.geometry.shape_images import disc_mesh, initial_shape, vertices_of
 from inverse_graphics.renderers.meshes import MeshSettings, render_mesh, unit_ball_cameras
 from inverse_graphics.training.loop import keep_freed_memory
-from timing import Place, compare, report
+from timing import Place, compare, count, report
 
 SIZE, BAND = 128, 1.9  # pixels; the band is PyTorch3D's default blur of 1e-4 at this size
 CHUNK = 64  # triangles of the plain way held against all pixels at a time
@@ -95,12 +95,12 @@ def main() -> None:
         print("PyTorch3D is not installed: not compared with it")
     report("5,980 triangles", "plain, without gradients or colours", compare(plain(64), ours(64, 1), pairs=3))
     for side in (16, 32, 128):  # against 64: how the cost grows
-        count = len(disc_mesh(side).faces)
+        faces = len(disc_mesh(side).faces)
         result = compare(ours(64, 1), ours(side, 1))
         times = result.ours / result.peer
-        place = Place("mesh", "triangles", count)
-        report(f"{count:,} triangles", "5,980 triangles", result, 0.25 if side == 128 else None, place=place)
-        print(f"    that is {times:.2f} times as long for {count / 5980:.2f} times as many")
+        report(f"{faces:,} triangles", "5,980 triangles", result, 0.25 if side == 128 else None)
+        count(f"{faces:,} triangles", 1 / result.ours, "pictures a second", place=Place("mesh", "triangles", faces))
+        print(f"    that is {times:.2f} times as long for {faces / 5980:.2f} times as many")
     for batch in (4, 16):
         one = ours(64, 1)
         each = compare(lambda run=one, n=batch: [run() for _ in range(n)], ours(64, batch), pairs=7)

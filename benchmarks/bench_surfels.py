@@ -80,7 +80,7 @@ def sweep(device: str, bar: float) -> None:
             judged = bar if (batch, size, backward) == (32, 128, False) else None
             name = "forward + backward" if backward else "forward"
             what, result = f"{device} ({batch}, {size}²) {name}", compare(peer, ours, pairs=9)
-            place = Place(f"surfels, {name}, {device}", "pixels", batch * size**2)
+            place = Place(f"surfels, {name}, {device}", "scenes in a batch", batch) if size == 128 else None
             report(what, "usual way", result, most=judged, each=batch, unit="a scene", place=place)
             if judged and device == "cpu":
                 against_copy(what, result.ours, 4 * batch * size**2 * (1 + 9))  # depth; picture, positions, normals

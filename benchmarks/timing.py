@@ -84,10 +84,10 @@ def count(what: str, value: float, unit: str, bar: float | None = None, place: P
     _record(what, {"value": value, "unit": unit, "bar": asked, "met": met}, place)
 
 
-def limit(what: str, seconds: float, bar: float) -> None:
+def limit(what: str, seconds: float, bar: float, remark: str = "") -> None:
     """Print a line with a time, and whether it is within its bar, in seconds, too."""
     met, asked = seconds <= bar, f"at most {1e3 * bar:g} ms"
-    print(f"{what}: {1e3 * seconds:.0f} ms{_verdict(asked, met)}", flush=True)
+    print(f"{what}: {1e3 * seconds:.0f} ms{remark}{_verdict(asked, met)}", flush=True)
     _record(what, {"ours, ms": 1e3 * seconds, "bar": asked, "met": met}, None)
 
 

@@ -37,7 +37,9 @@ def sweeps(rows: Sequence[Mapping[str, Any]]) -> Figure:
         if timed:
             panel.plot(counts, [row["peer, ms"] for row in points], "s--", color=COLOURS[1])
         panel.set_title(name, fontsize=9)
-        panel.set(xlabel=points[0]["axis"], ylabel="ms" if timed else points[0]["unit"], xscale="log", yscale="log")
+        panel.set(xlabel=points[0]["axis"], ylabel="ms" if timed else points[0]["unit"], xscale="log", ylim=(0, None))
+        panel.set_xticks(counts, [f"{count:.2g}" if count > 1e5 else f"{count:,.0f}" for count in counts])
+        panel.set_xticks([], minor=True)
         panel.tick_params(labelsize=8)
     for panel in panels:  # those left over
         panel.set_axis_off()
