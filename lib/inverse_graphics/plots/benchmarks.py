@@ -41,6 +41,8 @@ def sweeps(rows: Sequence[Mapping[str, Any]]) -> Figure:
         panel.set_xticks(counts, [f"{count:.2g}" if count > 1e5 else f"{count:,.0f}" for count in counts])
         panel.set_xticks([], minor=True)
         panel.tick_params(labelsize=8)
+        panel.tick_params(axis="x", labelrotation=25)
+        panel.yaxis.label.set_size(8)
     for panel in panels:  # those left over
         panel.set_axis_off()
     ours, peer = (figure.axes[0].plot([], [], style, color=COLOURS[at])[0] for at, style in enumerate(("o-", "s--")))
