@@ -3,26 +3,13 @@
 python benchmarks/bench_machine.py      No bar: two machines' other numbers can be compared by these.
 """
 
-import statistics
-import time
-
 import torch
 
 from inverse_graphics.training.loop import processor_has_bf16_matrix_units
-from timing import Place, count
+from timing import Place, count, median_seconds
 
 SIDES = (256, 512, 1024, 2048)
 BYTES = (1 << 16, 1 << 20, 1 << 24, 1 << 28)  # in a core's cache, in all cores', in memory
-
-
-def median_seconds(run, times: int = 9) -> float:
-    run()
-    found = []
-    for _ in range(times):
-        start = time.perf_counter()
-        run()
-        found.append(time.perf_counter() - start)
-    return statistics.median(found)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import torch
 
-RECORD = "INVERSE_GRAPHICS_BENCH"  # the file that rows are appended to, one JSON object a line
+from inverse_graphics.verbs.benchmarks import RECORD
 
 
 class Comparison(NamedTuple):
@@ -92,13 +92,17 @@ def limit(what: str, seconds: float, bar: float, remark: str = "") -> None:
 
 
 def against_copy(what: str, seconds: float, moved: int) -> None:
-    """Print how many times as long something takes as a copy of the bytes that it has to read and write at least: what
-    no way of doing it can fall below, on one core and from memory."""
+    """Print how many times as long something takes as a copy of the bytes that it has to read and write at least."""
     source, target = torch.empty(moved, dtype=torch.uint8), torch.empty(moved, dtype=torch.uint8)
-    target.copy_(source)
-    copy = statistics.median(_seconds(lambda: target.copy_(source)) for _ in range(9)) / 2  # it reads and writes them
+    copy = median_seconds(lambda: target.copy_(source)) / 2  # it reads and writes them
     print(f"{what}: {seconds / copy:.1f} times a copy of the {moved / 1e6:.3g} MB that go in and out", flush=True)
     _record(what, {"ours, ms": 1e3 * seconds, "against": "copy of input and output", "peer, ms": 1e3 * copy}, None)
+
+
+def median_seconds(run: Callable[[], object], times: int = 9) -> float:
+    """After a first run that does not count."""
+    run()
+    return statistics.median(_seconds(run) for _ in range(times))
 
 
 def _verdict(asked: str, met: bool | None) -> str:
