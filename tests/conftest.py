@@ -1,5 +1,6 @@
 """Fixtures that every room's tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project folder that every write goes to, so that no test touches the checkout."""
-    for name, place in PLACES.items():
-        (tmp_path / place).mkdir(parents=True, exist_ok=True)
-        monkeypatch.setattr(paths, name, tmp_path / place)
-    monkeypatch.delenv("INVERSE_GRAPHICS_DATA", raising=False)
+    _move_project(tmp_path, monkeypatch)
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def module_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.MonkeyPatch]:
+    """One such folder for all tests of a module: what they render and train is made once. Yields what else can be
+    patched for all of them with."""
+    with pytest.MonkeyPatch.context() as patch:
+        _move_project(tmp_path_factory.mktemp("workspace"), patch)
+        yield patch
+
+
+def _move_project(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    for name, place in PLACES.items():
+        (folder / place).mkdir(parents=True, exist_ok=True)
+        patch.setattr(paths, name, folder / place)
+    patch.delenv("INVERSE_GRAPHICS_DATA", raising=False)

@@ -18,6 +18,7 @@ from inverse_graphics.results import (
     result_name,
     save_result,
     ship_result,
+    shortened,
 )
 
 
@@ -87,6 +88,16 @@ def test_a_shipped_result_is_used_where_none_was_made_here(workspace):
     found = find_result(Config())
     assert found.origin == "shipped with the repository" and found.numbers == {"mse": 0.25}
     assert find_result(Config(), shipped=False) is None
+
+
+def test_a_shortened_history_has_the_means_of_the_whole_one():
+    rows = [{"step": 5 * n + 5, "loss": n / 3} for n in range(99)] + [{"step": 498, "loss": 7.0}]  # the last is of 3
+    found = shortened(rows)
+    assert len(found) == 50 and [row["step"] for row in found] == [*range(10, 491, 10), 498]
+    assert found[0] == {"step": 10, "loss": 0.16667} and found[-1]["loss"] == pytest.approx(
+        (5 * 98 / 3 + 3 * 7) / 8, rel=1e-4
+    )
+    assert list(found[0]) == ["step", "loss"] and shortened(rows[:1]) == rows[:1] and shortened([]) == []
 
 
 def test_weights_can_be_left_behind_or_all_tensors(workspace):

@@ -7,7 +7,15 @@ import torch
 
 from inverse_graphics import paths
 from inverse_graphics.datasets import with_stand_ins
-from inverse_graphics.experiments import ambiguous_pictures, digit_geometry, final_model, pix2scene
+from inverse_graphics.experiments import (
+    ambiguous_pictures,
+    compared,
+    digit_geometry,
+    final_model,
+    mesh_gan,
+    mesh_tables,
+    pix2scene,
+)
 from inverse_graphics.experiments.catalogue import VOXEL_EXPERIMENTS
 from inverse_graphics.experiments.voxel_autoencoder import load_autoencoder
 from inverse_graphics.results import find_result, load_result, result_name, sha256
@@ -94,6 +102,8 @@ def test_no_result_holds_pictures_of_a_data_set(folder):
         arrays = result.arrays()
         if result.name.startswith("meshes-"):  # scenes that a generator made up
             assert all(len(arrays.pop(name)) <= 4 for name in ("shapes", "textures", "backgrounds"))
+        if result.name.startswith("compared-"):  # objects and shapes that this project made up
+            assert len(arrays.pop("pictures")) <= 6
         arrays.pop("film", None)  # shapes, packed
         assert all(values.dim() <= 2 and (values.dim() == 1 or values.shape[-1] <= 256) for values in arrays.values())
 
@@ -105,3 +115,18 @@ def test_reconstruction_is_as_good_as_the_readme_says(objective):
     errors = [run["projection_mse"]["mean"] for run in runs]
     assert sum(errors) / 3 <= 0.012 < 0.2 * runs[0]["floor_mean_image_mse"]["mean"]
     assert max(errors) <= 0.0125  # no seed fails: one AAE in three once did
+
+
+def test_voxels_and_meshes_of_one_set_are_better_than_what_learns_nothing_of_shapes():
+    floors = find_result(compared.floors_config("quick")).numbers
+    best = max(floors[name]["measures"]["iou"]["mean"] for name in ("mean shape", "extruded silhouette"))
+    for seed in (0, 1, 2):
+        for name in ("voxels", "meshes"):
+            found = find_result(compared.configs("quick", seed)[name]).numbers["measures"]["iou"]
+            assert found["n"] == 192 and found["mean"] > best + 0.05
+
+
+def test_the_ablations_of_the_mesh_paper_are_in_the_printed_order():
+    found = {name: find_result(config).numbers["frechet"] for name, config in mesh_gan.configs("quick").items()}
+    distances = {name: by_features["squeezenet-1.1"]["distance"] for name, by_features in found.items()}
+    assert mesh_tables.order_verdict(distances) == ("reproduced", "")

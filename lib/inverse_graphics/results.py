@@ -19,8 +19,11 @@ import json
 import platform
 import re
 import shutil
+import statistics
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,7 @@ from inverse_graphics import paths
 from inverse_graphics.files import atomic_write, sha256, write_json, write_tensors, write_text
 
 LIBRARIES = ("torch", "numpy", "scikit-image", "lightning-fabric", "matplotlib")
+SHIPPED_POINTS, SHIPPED_DIGITS = 50, 5  # of histories
 MANIFEST = "SHA256SUMS"  # of data/checkpoints: what shipped results must hash to
 PARTS = {"config": dict, "numbers": dict, "provenance": dict, "history": list, "files": dict}  # of `result.json`
 FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # what a result's file may be called: none in another folder
@@ -175,7 +179,8 @@ def load_result(folder: Path) -> Result:
 
 
 def ship_result(name: str, *, weights: bool = True, arrays: bool = True) -> Path:
-    """Copy the finished result `name` from `runs/` to `data/checkpoints/` and record its hashes in the manifest.
+    """Copy the finished result `name` from `runs/` to `data/checkpoints/` and record its hashes in the manifest. Its
+    history is `shortened`.
 
     Args:
         weights, arrays: False leaves these behind: what no figure is drawn from. Without both the numbers come alone,
@@ -187,8 +192,7 @@ def ship_result(name: str, *, weights: bool = True, arrays: bool = True) -> Path
     record = json.loads((source / "result.json").read_text(encoding="utf-8"))
     left = {"weights.safetensors": not weights, "arrays.safetensors": not arrays}
     record["files"] = {file: digest for file, digest in record["files"].items() if not left.get(file)}
-    if not (weights or arrays):
-        record["history"] = record["history"][-1:]
+    record["history"] = shortened(record["history"]) if weights or arrays else record["history"][-1:]
     for file in record["files"]:
         with atomic_write(target / file) as temporary:
             shutil.copyfile(source / file, temporary)
@@ -197,6 +201,20 @@ def ship_result(name: str, *, weights: bool = True, arrays: bool = True) -> Path
         (target / file).unlink(missing_ok=True)  # of an earlier time
     write_manifest()
     return target
+
+
+def shortened(history: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """A history in at most `SHIPPED_POINTS` records, each still the mean over the steps since the one before, to
+    `SHIPPED_DIGITS` digits: a curve shows no more, and histories are what most results are made of."""
+    size = max(1, -(-len(history) // SHIPPED_POINTS))
+    steps, found = [0, *(row["step"] for row in history)], []
+    for first in range(0, len(history), size):
+        rows = history[first : first + size]
+        lengths = [after - before for before, after in pairwise(steps[first : first + len(rows) + 1])]
+        means = {name: statistics.fmean([row[name] for row in rows], lengths) for name in rows[0]}
+        rounded = {name: float(f"{mean:.{SHIPPED_DIGITS}g}") for name, mean in means.items()}
+        found.append(rounded | {"step": rows[-1]["step"]})
+    return found
 
 
 def write_manifest() -> None:

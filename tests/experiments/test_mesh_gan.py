@@ -3,7 +3,6 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from inverse_graphics import paths
 from inverse_graphics.datasets import heads
 from inverse_graphics.experiments import running
 from inverse_graphics.experiments.mesh_gan import (
@@ -24,14 +23,9 @@ RUNTIME = Runtime(accelerator="cpu", precision="32-true", progress=False)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def folders(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("RUNS", "CHECKPOINTS", "DOWNLOADS", "DATA"):
-            patch.setattr(paths, name, tmp_path_factory.mktemp(name.lower()))
-        patch.setattr(heads, "GRID", 16)
-        patch.setattr(heads, "TEXTURE", 32)
-        patch.delenv("INVERSE_GRAPHICS_DATA", raising=False)
-        yield
+def smaller(module_workspace):
+    module_workspace.setattr(heads, "GRID", 16)
+    module_workspace.setattr(heads, "TEXTURE", 32)
 
 
 @pytest.mark.parametrize("variant", ["crisp", "full", "car"])

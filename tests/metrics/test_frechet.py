@@ -15,13 +15,13 @@ from inverse_graphics.metrics.frechet import (
     FeaturesMissing,
     Moments,
     available_features,
-    between_halves,
+    distances,
     extract,
-    frechet,
     frechet_distance,
     moments,
 )
 
+HOG = ("hog-colour",)
 FIRES = {2: (64, 16, 64), 3: (128, 16, 64), 4: (128, 32, 128), 5: (256, 32, 128), 6: (256, 48, 192), 7: (384, 48, 192)}
 FIRES |= {8: (384, 64, 256), 9: (512, 64, 256)}  # channels in, of the squeeze, of each expansion
 
@@ -57,15 +57,16 @@ def test_moments_are_those_of_numpy():
 def test_what_is_spoilt_is_farther_away(pictures):
     noise = torch.randn(pictures.shape, generator=torch.Generator().manual_seed(1))
     spoilt = [(pictures + sigma * noise).clamp(0, 1) for sigma in (0.0, 0.1, 0.3, 1.0)]
-    distances = [frechet(pictures, others, "hog-colour").distance for others in spoilt]
-    assert distances[0] == pytest.approx(0, abs=1e-6) and distances == sorted(distances)
-    assert distances[1] > 0.05
+    found = [distances(pictures, others, HOG)["hog-colour"]["distance"] for others in spoilt]
+    assert found[0] == pytest.approx(0, abs=1e-6) and found == sorted(found)
+    assert found[1] > 0.05
 
 
 def test_halves_of_a_set_are_not_at_distance_nought(pictures):
-    found = between_halves(pictures, "hog-colour")
-    assert found.counts == (30, 30) and found.side == 32 and "hog-colour, n = 30 and 30" in str(found)
-    assert found.distance > between_halves(pictures.repeat_interleave(2, 0), "hog-colour").distance + 0.1
+    found = distances(pictures, pictures[:20])
+    assert list(found) == ["hog-colour"] and found["hog-colour"]["counts"] == [60, 20]
+    doubled = distances(pictures.repeat_interleave(2, 0), pictures, HOG)["hog-colour"]
+    assert found["hog-colour"]["between_halves"] > doubled["between_halves"] + 0.1
 
 
 def test_pictures_of_any_side_give_as_many_features(pictures):
@@ -124,15 +125,17 @@ def test_inception_is_torch_fidelity_s(monkeypatch, pictures):
     monkeypatch.setitem(sys.modules, "torch_fidelity", types.ModuleType("torch_fidelity"))
     monkeypatch.setitem(sys.modules, module.__name__, module)
     assert available_features()[0] == "inception-v3" == next(iter(SIZES))
-    assert frechet(pictures, pictures.flip(1)).features == "inception-v3"
+    assert list(distances(pictures, pictures.flip(1))) == ["inception-v3", "hog-colour"]
 
 
 def test_bad_input_is_refused(pictures):
-    with pytest.raises(ValueError, match="features: expected one of hog-colour"):
-        frechet(pictures, pictures, "vgg")
+    with pytest.raises(ValueError, match="names: expected one of hog-colour"):
+        distances(pictures, pictures, ("vgg",))
     with pytest.raises(ValueError, match="pictures: expected values"):
         extract(pictures * 255, "hog-colour")
-    with pytest.raises(ValueError, match="others: expected shape"):
-        frechet(pictures, pictures[:, :1], "hog-colour")
+    with pytest.raises(ValueError, match="made: expected shape"):
+        distances(pictures, pictures[:, :1])
+    with pytest.raises(ValueError, match="real: expected 4 pictures or more, got 3"):
+        distances(pictures[:3], pictures)
     with pytest.raises(ValueError, match="other: expected 2 features, got 3"):
         frechet_distance(Moments(np.zeros(2), np.eye(2), 2), Moments(np.zeros(3), np.eye(3), 2))

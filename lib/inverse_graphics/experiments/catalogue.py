@@ -7,6 +7,7 @@ from inverse_graphics.experiments import (
     ambiguous_pictures,
     azimuth_ablation,
     chairs,
+    compared,
     cups,
     digit_geometry,
     final_model,
@@ -35,13 +36,15 @@ VOXEL_EXPERIMENTS = {
 SURFEL_EXPERIMENTS = {"pix-t1": pix2scene.configs}  # all that the surfel paper's notebooks share
 IQTT_EXPERIMENTS = {"pix-t3": iqtt_published.configs, "iqtt-bags": iqtt_answerers.configs}
 MESH_EXPERIMENTS = {"szabo-t2": mesh_gan.configs, "szabo-c1": mesh_gan.prior_configs}
-EXPERIMENTS = VOXEL_EXPERIMENTS | SURFEL_EXPERIMENTS | IQTT_EXPERIMENTS | MESH_EXPERIMENTS
+COMPARED_EXPERIMENTS = {"three-papers": compared.configs}
+EXPERIMENTS = VOXEL_EXPERIMENTS | SURFEL_EXPERIMENTS | IQTT_EXPERIMENTS | MESH_EXPERIMENTS | COMPARED_EXPERIMENTS
 RUNS = {  # the others' is `run`
     "pix-t1": pix2scene.run,
     "pix-t3": iqtt_published.run,
     "iqtt-bags": iqtt_answerers.run,
     "szabo-t2": mesh_gan.run,
     "szabo-c1": mesh_gan.run,
+    "three-papers": compared.run,
 }
 
 

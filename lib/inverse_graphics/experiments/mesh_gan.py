@@ -19,7 +19,7 @@ from inverse_graphics.datasets import available, load, stand_in_for
 from inverse_graphics.datasets.heads import AZIMUTH, ELEVATION
 from inverse_graphics.experiments.mesh_judgement import judge_depth, truth_for
 from inverse_graphics.experiments.running import Outcome, Plan, initialised, load_rounded, rounded, train
-from inverse_graphics.metrics.frechet import available_features, extract, frechet_distance, moments
+from inverse_graphics.metrics.frechet import distances
 from inverse_graphics.models.meshes import SHAPE_GAIN, MeshGANSettings, MeshGenerator, Scene
 from inverse_graphics.models.stylegan import Discriminator
 from inverse_graphics.renderers.meshes import unit_ball_cameras
@@ -28,7 +28,6 @@ from inverse_graphics.training.loop import Runtime, generator_for
 from inverse_graphics.training.meshes import MeshGANObjective, MeshGANTrainer
 
 PROFILES = ("smoke", "quick", "paper")
-FEATURES = ("squeezenet-1.1", "hog-colour")  # that distances are measured with, where they can be had
 EXAMPLES = 16
 PICTURED = 4  # of the examples: kept as scenes, so that the ablations need no weights
 DEPTHS = 256  # shapes whose depth is compared with true ones
@@ -241,23 +240,11 @@ def judge(config: MeshGANConfig, generator: MeshGenerator, real: Tensor) -> tupl
         made.append(seen.image.clamp(0, 1))
         covered.append(seen.alpha.mean((1, 2, 3)))
     made, real = torch.cat(made), real[: 2 * config.judged]
-    distances: dict[str, Any] = {}
-    for name in FEATURES:
-        if name not in available_features():
-            continue
-        known = extract(real, name)
-        one, other = moments(known), moments(extract(made, name))
-        halves = moments(known[::2]), moments(known[1::2])
-        distances[name] = {
-            "distance": frechet_distance(one, other),
-            "between_halves": frechet_distance(*halves),
-            "counts": [one.count, other.count],
-        }
     count = min(DEPTHS, config.judged)
     truth = truth_for(config.dataset, count, config.size)
     depth = judge_depth(sample_scenes(config, generator, count)[0], truth)
     numbers = {
-        "frechet": distances,
+        "frechet": distances(real, made),
         "depth": {name: likeness._asdict() for name, likeness in depth.items()},
         "covered": torch.cat(covered).mean().item(),
         "truly_covered": truth.depth.isfinite().float().mean().item(),

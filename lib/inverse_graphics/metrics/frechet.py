@@ -9,12 +9,12 @@ every table, and numbers of different names must not be compared:
     squeezenet-1.1   ImageNet features, where the Keras weights are among the user's data (`squeezenet/`); 512 numbers
     hog-colour       histograms of oriented gradients and mean colours; no weights, so always there; 176 numbers
 
-It is biased: two halves of one set are not at distance 0, the less so the fewer pictures. `between_halves` measures it.
+It is biased: two halves of one set are not at distance 0, the less so the fewer pictures. `distances` measures it, too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -37,20 +37,6 @@ class Moments(NamedTuple):
     mean: np.ndarray
     covariance: np.ndarray
     count: int
-
-
-class Frechet(NamedTuple):
-    """A distance and how it was measured: features, and how many pictures of which side on either hand."""
-
-    distance: float
-    features: str
-    counts: tuple[int, int]
-    side: int
-
-    def __str__(self) -> str:
-        return (
-            f"{self.distance:.1f} ({self.features}, n = {self.counts[0]:,} and {self.counts[1]:,}, {self.side} pixels)"
-        )
 
 
 def moments(features: Tensor) -> Moments:
@@ -76,32 +62,35 @@ def frechet_distance(one: Moments, other: Moments) -> float:
     return max(0.0, float(apart + traces - 2 * np.sqrt(crossed).sum()))
 
 
-def frechet(pictures: Tensor, others: Tensor, features: str | None = None) -> Frechet:
-    """The distance between two sets of pictures (N, 3, H, W) and (M, 3, H, W) in [0, 1] of one size.
+def distances(real: Tensor, made: Tensor, names: Sequence[str] = tuple(SIZES)) -> dict[str, dict[str, Any]]:
+    """How far made pictures (M, 3, H, W) are from real ones (N, 3, H, W), by each of the features that can be had here.
 
     Args:
-        features: a key of `SIZES`; None takes the first of them that can be had here.
+        names: of features, keys of `SIZES`.
+
+    Returns:
+        `distance` between the two; `between_halves` of the real ones, what a perfect generator would be at with half as
+        many pictures; `counts`, N and M.
 
     Raises:
-        ValueError: wrong shapes or values, or unknown features.
-        FeaturesMissing: the features cannot be had here; the message says what is missing.
+        ValueError: wrong shapes or values, unknown features, fewer than 4 real pictures or 2 made ones.
     """
-    name = available_features()[0] if features is None else require_choice("features", features, SIZES)
-    require_tensor("pictures", pictures, "N 3 H W")
-    require_tensor("others", others, f"M 3 {pictures.shape[2]} {pictures.shape[3]}")
-    one, other = (moments(extract(part, name)) for part in (pictures, others))
-    return Frechet(frechet_distance(one, other), name, (one.count, other.count), pictures.shape[3])
-
-
-def between_halves(pictures: Tensor, features: str | None = None) -> Frechet:
-    """The distance between two halves of a set: what a perfect generator would be at with half as many pictures.
-
-    Raises:
-        ValueError: as `frechet`, or fewer than 4 pictures.
-    """
-    if len(require_tensor("pictures", pictures, "N 3 H W")) < 4:
-        raise ValueError(f"pictures: expected 4 or more, got {len(pictures)}")
-    return frechet(pictures[::2], pictures[1::2], features)
+    for name in names:
+        require_choice("names", name, SIZES)
+    if len(require_tensor("real", real, "N 3 H W")) < 4:
+        raise ValueError(f"real: expected 4 pictures or more, got {len(real)}")
+    require_range("real", real, 0, 1)
+    require_range("made", require_tensor("made", made, f"M 3 {real.shape[2]} {real.shape[3]}"), 0, 1)
+    found: dict[str, dict[str, Any]] = {}
+    for name in (name for name in names if name in available_features()):
+        known = extract(real, name)
+        one, other = moments(known), moments(extract(made, name))
+        found[name] = {
+            "distance": frechet_distance(one, other),
+            "between_halves": frechet_distance(moments(known[::2]), moments(known[1::2])),
+            "counts": [one.count, other.count],
+        }
+    return found
 
 
 class FeaturesMissing(Exception):
