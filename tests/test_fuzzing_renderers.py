@@ -287,8 +287,7 @@ FUNCTIONS = [
     Row(frechet.moments, (tensors(None, 4, low=-1),)),
     Row(distance_of, (tensors(None, 4, low=-1), tensors(None, 4, low=-1)), (0, torch.inf), fields=("features",)),
     Row(frechet.extract, (tensors(2, 3, 9, 9), st.just("hog-colour")), (0, torch.inf)),
-    Row(frechet.frechet, (tensors(2, 3, 9, 9), tensors(3, 3, 9, 9), st.just("hog-colour")), (0, torch.inf)),
-    Row(frechet.between_halves, (tensors(4, 3, 9, 9), st.just("hog-colour")), (0, torch.inf)),
+    Row(frechet.distances, (tensors(4, 3, 9, 9), tensors(2, 3, 9, 9), st.just(("hog-colour",))), (0, torch.inf)),
     Row(
         hausdorff.normal_angles,
         tuple(

@@ -3,7 +3,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from inverse_graphics import paths
 from inverse_graphics.datasets import iqtt as datasets_iqtt
 from inverse_graphics.datasets.iqtt import make_questions
 from inverse_graphics.experiments import iqtt_answerers, running
@@ -21,15 +20,7 @@ from inverse_graphics.experiments.iqtt_answerers import (
 from inverse_graphics.training.loop import Runtime
 
 RUNTIME = Runtime(accelerator="cpu", precision="32-true", progress=False)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def folders(tmp_path_factory):
-    """One set of folders for all: questions are rendered once."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("RUNS", "CHECKPOINTS", "DATA"):
-            patch.setattr(paths, name, tmp_path_factory.mktemp(name.lower()))
-        yield
+pytestmark = pytest.mark.usefixtures("module_workspace")
 
 
 @pytest.mark.parametrize(

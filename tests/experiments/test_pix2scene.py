@@ -3,7 +3,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from inverse_graphics import paths
 from inverse_graphics.datasets.scenes import load_scenes, sweep, view_from
 from inverse_graphics.experiments import pix2scene, running
 from inverse_graphics.experiments.pix2scene import TURNS, Pix2SceneConfig, config_for, configs, load_model, run
@@ -15,20 +14,11 @@ from support.closeness import nearly
 
 RUNTIME = Runtime(accelerator="cpu", precision="32-true", progress=False)
 METHODS = {"model", "decoded", "mean_depth", "plane", "nearest_picture"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def folders(tmp_path_factory):
-    """One set of folders for all: scenes are rendered once."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("RUNS", "CHECKPOINTS", "DOWNLOADS", "DATA"):
-            patch.setattr(paths, name, tmp_path_factory.mktemp(name.lower()))
-        patch.delenv("INVERSE_GRAPHICS_DATA", raising=False)
-        yield
+pytestmark = pytest.mark.usefixtures("module_workspace")
 
 
 @pytest.fixture(scope="module")
-def result():
+def result(module_workspace):
     return run(config_for("shapes", "smoke"), runtime=RUNTIME)
 
 

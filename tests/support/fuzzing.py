@@ -75,7 +75,9 @@ def inside(value):
     if isinstance(value, int | float):
         return [torch.tensor(float(value))]
     if dataclasses.is_dataclass(value):
-        value = tuple(vars(value).values())
+        value = vars(value)
+    if isinstance(value, dict | list):
+        value = tuple(value.values() if isinstance(value, dict) else value)
     return [tensor for part in value or () for tensor in inside(part)] if isinstance(value, tuple) else []
 
 

@@ -5,6 +5,7 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from inverse_graphics.verbs import Failure, UsageError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from inverse_graphics.geometry.meshes import Mesh
 
 FORMATS = ("glb", "obj", "ply", "stl")
+UNUSED = "torch._meta_registrations"  # what operations do to tensors without data; nothing here asks for it
 VIEW = (30.0, 20.0)  # degrees: azimuth and elevation from which a shape is drawn if nothing else is asked for
 
 
@@ -159,7 +161,21 @@ def _render(options: argparse.Namespace) -> int:
     return 0
 
 
+def _import_torch() -> None:
+    """Import torch without `UNUSED`, which takes a quarter of the time; whoever imports that later gets the real one.
+    On one thread: a picture is too small to share, and on a busy machine threads wait for each other."""
+    if "torch" in sys.modules:
+        return
+    sys.modules[UNUSED] = ModuleType(UNUSED)
+    try:
+        import torch
+    finally:
+        del sys.modules[UNUSED]
+    torch.set_num_threads(1)
+
+
 def _open(name: str) -> "Model":
+    _import_torch()
     from inverse_graphics.experiments.own_pictures import MODELS, open_model
     from inverse_graphics.results import ResultError
 
