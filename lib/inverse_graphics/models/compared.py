@@ -58,7 +58,8 @@ class ComparedSettings:
 
 
 class SurfelDecoder(nn.Module):
-    """Latents (B, Z) and cameras → depth along their rays and cover's logits, (B, 1, S, S) each."""
+    """Latents (B, Z) and `camera_code` (B, 3) → how much nearer than the origin surfels are, and cover's logits,
+    (B, 1, S, S) each."""
 
     def __init__(self, settings: ComparedSettings) -> None:
         super().__init__()
@@ -67,10 +68,10 @@ class SurfelDecoder(nn.Module):
         self.mapping = nn.Sequential(nn.Linear(settings.latent + 3, settings.style), nn.LeakyReLU(SLOPE))
         self.synthesis = SynthesisNetwork(2, settings.channels, settings.style, skip=True)
 
-    def forward(self, latent: Tensor, camera: Cameras) -> tuple[Tensor, Tensor]:
-        style = self.mapping(torch.cat((latent, camera_code(camera)), 1))
+    def forward(self, latent: Tensor, code: Tensor) -> tuple[Tensor, Tensor]:
+        style = self.mapping(torch.cat((latent, code), 1))
         nearer, cover = self.synthesis(style, self.side).float().split(1, 1)
-        return camera.position.norm(dim=1)[:, None, None, None] - nearer, cover
+        return nearer, cover
 
 
 class MeshDecoder(nn.Module):
@@ -115,13 +116,18 @@ class ShapeAutoencoder(nn.Module):
 
     def decode_depth(self, latent: Tensor, camera: Cameras) -> Tensor:
         """Depth (B, 1, S, S) along the rays of cameras, ∞ where there are no surfels; of surfels alone."""
-        depth, cover = self.decoder(latent, camera)
-        return sharpen_jumps(depth, JUMP).where(cover > 0, torch.inf)
+        nearer, cover = self.decoder(latent, camera_code(camera))
+        return sharpen_jumps(depth_along_rays(nearer, camera), JUMP).where(cover > 0, torch.inf)
 
 
 def camera_code(camera: Cameras) -> Tensor:
     """What networks are told of a camera that looks at the origin: its direction (B, 3), of length 2."""
     return 2 * F.normalize(camera.position)
+
+
+def depth_along_rays(nearer: Tensor, camera: Cameras) -> Tensor:
+    """Depth (B, 1, S, S) of surfels that are so much nearer than the origin, which cameras look at."""
+    return camera.position.norm(dim=1)[:, None, None, None] - nearer
 
 
 def _require_channels(settings: ComparedSettings, side: int) -> None:

@@ -19,7 +19,7 @@ from torch.optim import Adam, Optimizer
 from inverse_graphics.datasets.compared import ALBEDO, cameras_at, lights_about
 from inverse_graphics.geometry.cameras import Cameras
 from inverse_graphics.geometry.shape_images import disc_mesh, vertices_of
-from inverse_graphics.models.compared import ShapeAutoencoder, camera_code
+from inverse_graphics.models.compared import ShapeAutoencoder, camera_code, depth_along_rays
 from inverse_graphics.models.voxels import SIDE
 from inverse_graphics.objectives.implied_reflectance import reflectance_errors
 from inverse_graphics.renderers.meshes import MeshSettings, render_mesh
@@ -90,8 +90,8 @@ class ComparedTrainer:
 
     def _surfels(self, images, mask, azimuth, elevation, latent, fraction) -> ComparedTerms:
         camera = cameras_at(azimuth, elevation)
-        depth, cover = self._run["decoder"](latent, camera)
-        image_error, reflectance = surfel_errors(depth, images, mask, camera)
+        nearer, cover = self._run["decoder"](latent, camera_code(camera))
+        image_error, reflectance = surfel_errors(depth_along_rays(nearer, camera), images, mask, camera)
         return _terms(image_error, COVER_WEIGHT * F.binary_cross_entropy_with_logits(cover, mask), reflectance)
 
     def _meshes(self, images, mask, azimuth, elevation, latent, fraction) -> ComparedTerms:

@@ -31,6 +31,7 @@ from inverse_graphics.training.checkpoints import load_checkpoint, save_checkpoi
 
 if TYPE_CHECKING:  # importing it takes seconds that loading a finished result need not wait for
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.precision import MixedPrecision
 
 HISTORY_POINTS = 200  # of a loss curve; each is the mean over the steps since the one before
 
@@ -66,12 +67,14 @@ class Runtime:
         from lightning_fabric import Fabric
 
         precision = best_precision(self.accelerator) if self.precision == "auto" else self.precision
+        plain = precision == "bf16-mixed" and not self.strategy.startswith(("fsdp", "deepspeed"))
         return Fabric(
             accelerator=self.accelerator,
             devices=self.devices,
             num_nodes=self.num_nodes,
             strategy=self.strategy,
-            precision=precision,
+            precision=None if plain else precision,
+            plugins=_bf16_autocast(self.accelerator) if plain else None,
         )
 
 
@@ -247,6 +250,20 @@ def best_precision(accelerator: str = "auto") -> str:
     if accelerator == "auto" and torch.backends.mps.is_available():
         return "32-true"
     return "bf16-mixed" if processor_has_bf16_matrix_units() else "32-true"
+
+
+def _bf16_autocast(accelerator: str) -> "MixedPrecision":
+    """Fabric's bf16-mixed, but without its guard against gradients that are taken within a step.
+
+    The guard is for fp16, whose losses must be scaled first. Gradient penalties need such gradients.
+    """
+    from lightning_fabric.plugins.precision import MixedPrecision, Precision
+
+    class Bf16Autocast(MixedPrecision):
+        backward = Precision.backward
+
+    on_gpu = accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available()
+    return Bf16Autocast("bf16-mixed", "cuda" if on_gpu else "cpu")
 
 
 def processor_has_bf16_matrix_units() -> bool:

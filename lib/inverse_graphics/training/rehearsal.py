@@ -109,11 +109,11 @@ def rehearse(
     many = min(MOST, whole)
     sizes = (max(1, many // 2), many)
     counted = _Memory(fabric.device)
-    seconds, memory = [], []
+    seconds, memory, some = [], [], max(1, steps)  # a network that is left as it is has no step, and costs none
     for size in sizes:
         counted.restart()
-        places = [round(moment * steps) for moment in MOMENTS]
-        seconds.append([_timed(trainer, data, parts, place, steps, size, seed, fabric) for place in places])
+        places = [round(moment * some) for moment in MOMENTS]
+        seconds.append([_timed(trainer, data, parts, place, some, size, seed, fabric) for place in places])
         memory.append(counted.peak())
     moments = [_line(sizes, values, whole) for values in zip(*seconds, strict=True)]
     # each moment stands for the time up to the next
