@@ -284,7 +284,8 @@ def test_turns_stay_on_the_patch_and_go_both_ways():
         ({"count": 10_000, "size": 512}, "count: 10,000 scenes of 512×512 pixels would take .* expected at most 585"),
     ],
 )
-def test_bad_arguments_are_refused(arguments, message):
+def test_bad_arguments_are_refused(arguments, message, monkeypatch):
+    monkeypatch.setattr(scenes, "most_bytes", lambda: 4 << 30)
     with pytest.raises(ValueError, match=message):
         load_scenes(**({"kind": "shapes", "size": 16, "count": 1} | arguments))
 

@@ -13,11 +13,19 @@ from torch import Tensor
 
 from inverse_graphics.checks import require_choice
 from inverse_graphics.datasets import digits, faces, mixtures, photographs, stand_ins
-from inverse_graphics.datasets.images import Choose, Classes, DatasetError, Entry, ImageSet, Pictures, resize
+from inverse_graphics.datasets.images import (
+    Choose,
+    Classes,
+    DatasetError,
+    Entry,
+    ImageSet,
+    Pictures,
+    most_bytes,
+    resize,
+)
 
 SPLITS = ("train", "test")
 SIDES = (4, 512)  # pixels, smallest and largest `size`
-MOST_BYTES = 2 << 30  # of one set's images: beyond, a laptop starts to swap
 OBJECTS = ("airplane", "car", "person", "cup", "bowl", "chair")  # the categories of Uçar 2019, Sec. 3.3
 
 
@@ -343,9 +351,9 @@ def _require_whole(name: str, value: object, low: int, high: int | None, *, hint
 
 
 def _require_room(B: int, C: int, size: int) -> None:
-    if (needed := 4 * B * C * size * size) > MOST_BYTES:
-        most = MOST_BYTES // (needed // B)
+    if (needed := 4 * B * C * size * size) > (room := most_bytes()):
+        most = room // (needed // B)
         raise ValueError(
             f"size: {B:,} images of {size}×{size} pixels would take {needed / 2**30:.1f} GiB of at most "
-            f"{MOST_BYTES / 2**30:g} GiB; use `count=` for at most {most:,} images, or a smaller size"
+            f"{room / 2**30:.1f} GiB; use `count=` for at most {most:,} images, or a smaller size"
         )

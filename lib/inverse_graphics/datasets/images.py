@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import psutil
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -20,6 +21,11 @@ def one_line(error: Exception) -> str:
     """What an error says, on one line and not too long, to be part of a message."""
     text = " ".join(str(error).split())
     return text if len(text) <= 120 else text[:119] + "…"
+
+
+def most_bytes() -> int:
+    """What one set may take: half of this machine's memory; beyond, it starts to swap."""
+    return psutil.virtual_memory().total // 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,7 +44,7 @@ from inverse_graphics.checks import require_choice
 from inverse_graphics.datasets import polycubes as objects_of_questions
 from inverse_graphics.datasets.block_cache import code_hash, load_block, save_block
 from inverse_graphics.datasets.faces import FORMATS, MOST_PIXELS, UNUSABLE
-from inverse_graphics.datasets.images import DatasetError, one_line
+from inverse_graphics.datasets.images import DatasetError, most_bytes, one_line
 from inverse_graphics.datasets.polycubes import (
     SPLITS,
     is_chiral,
@@ -66,7 +66,6 @@ EDITS = 12  # of a reference that are looked at. Raising it loses fewer referenc
 MOST_OBJECTS = 100_000  # different references of a set; beyond, they occur again, in other pictures
 SIDES = (8, 512)  # pixels, smallest and largest `size`
 CACHED = 1000  # questions to a file of the cache
-MOST_BYTES = 4 << 30  # of all pictures of a set in 8 bits: beyond, a laptop starts to swap
 FEWEST = 8  # pixels along a side of a picture in a folder
 MOST_OFFICIAL = (10_000_000, 1024)  # questions and pixels a side; a file that claims more cannot fill the memory
 
@@ -215,10 +214,10 @@ class Questions:
         Raises:
             ValueError: they would not fit into memory.
         """
-        if (needed := len(self) * (1 + ANSWERS) * 3 * self.size**2) > MOST_BYTES:
+        if (needed := len(self) * (1 + ANSWERS) * 3 * self.size**2) > (room := most_bytes()):
             raise ValueError(
                 f"size: {len(self):,} questions of {self.size}×{self.size} pixels take {needed / 2**30:.1f} GiB of at "
-                f"most {MOST_BYTES / 2**30:g} GiB; use `batches`, or a smaller size"
+                f"most {room / 2**30:.1f} GiB; use `batches`, or a smaller size"
             )
         starts = range(0, len(self), CACHED)
         files = [self._file(start) for start in starts]

@@ -33,7 +33,7 @@ from inverse_graphics import paths
 from inverse_graphics.checks import require_choice
 from inverse_graphics.datasets import objects, scene_objects
 from inverse_graphics.datasets.block_cache import code_hash, load_block, save_block
-from inverse_graphics.datasets.images import fingerprint
+from inverse_graphics.datasets.images import fingerprint, most_bytes
 from inverse_graphics.datasets.scene_objects import FURNITURE, HOUSEHOLD, SHAPES, Family, Shape, family
 from inverse_graphics.geometry import cameras
 from inverse_graphics.geometry.cameras import Cameras
@@ -46,7 +46,6 @@ LIGHTS = ("fixed", "random")
 CODE = (__file__, scene_objects.__file__, objects.__file__, cameras.__file__, shading.__file__)  # pictures depend on
 BLOCK = 64  # scenes cached together. Raising it makes fewer files, and small sets slower
 SIDES = (4, 512)  # pixels, smallest and largest `size`
-MOST_BYTES = 4 << 30  # of one set: beyond, a laptop starts to swap
 
 PARTS = ("images", "depth", "normals", "labels")  # of a block in the cache
 # Depths in the cache: 16 bits, exact to 2e-5. A float16 would be off by 5e-4, which turns a normal by degrees.
@@ -192,10 +191,10 @@ def load_scenes(
     """
     for name, value, least, most in (("count", count, 1, None), ("size", size, *SIDES), ("seed", seed, 0, None)):
         _require_whole(name, value, least, most)
-    if (needed := 7 * 4 * size * size * count) > MOST_BYTES:
+    if (needed := 7 * 4 * size * size * count) > (room := most_bytes()):
         raise ValueError(
             f"count: {count:,} scenes of {size}×{size} pixels would take {needed / 2**30:.1f} GiB of at most "
-            f"{MOST_BYTES / 2**30:g} GiB; expected at most {MOST_BYTES // (needed // count):,}"
+            f"{room / 2**30:.1f} GiB; expected at most {room // (needed // count):,}"
         )
     maker = _Maker(kind, split, seed, lights)
     blocks = maker.blocks(range(-(-count // BLOCK)), size)
