@@ -39,8 +39,8 @@ def test_variants_train_and_are_judged_as_stored(changes, monkeypatch):
 
 
 def test_a_few_steps_of_training_beat_guessing():
-    changes = {"questions": 400, "test_questions": 300, "steps": 120, "batch_size": 32, "channels": (8, 16, 32)}
-    changes |= {"blocks": (1, 1, 1), "numbers": 48, "mirror_images": False}
+    changes = {"questions": 400, "test_questions": 600, "steps": 240, "batch_size": 32, "channels": (8, 16, 32)}
+    changes |= {"blocks": (1, 1, 1), "numbers": 48, "mirror_images": False, "learning_rate": 4e-3}
     result = run(config_for("smoke", **changes), runtime=RUNTIME)
     told = result.numbers["accuracy"]["paper"]
     assert told["share"] > 1 / 3 + 3 * told["error"]

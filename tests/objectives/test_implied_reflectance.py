@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -64,6 +65,16 @@ def test_clipped_and_unlit_pixels_do_not_count(scene):
     unlit = torch.zeros_like(images)  # darker than the ambient light alone: no light can be said to reach it
     assert not implied_normals(unlit, depth, camera, lights)[1].any()
     assert reflectance_error(unlit, depth, camera, lights) == 0
+
+
+def test_what_rounding_leaves_of_a_light_does_not_count(scene):
+    """It has another sign on another processor."""
+    images, depth, camera, lights, _ = scene
+    lit = lights.colours.clone()
+    lit[:, 1] = 0  # the second light is out; the networks are not told
+    images = render_surfels(depth, camera, replace(lights, colours=lit)).image
+    for noise in (0.0, 1e-6, -1e-6):
+        assert not implied_normals(images + noise, depth, camera, lights)[1].any()
 
 
 def test_lights_that_leave_the_normal_open_are_refused(scene):

@@ -24,6 +24,7 @@ from inverse_graphics.renderers.shading import Lights
 from inverse_graphics.renderers.surfels import back_project
 
 BRIGHTEST = 0.99  # of a channel: above, the picture may have been clipped
+DARKEST = 1e-4  # a light's irradiance, below which it does not reach the surface: rounding, of either sign, is left
 FARTHEST = 1.5  # most that a pixel counts: pixels that mix two surfaces can imply anything
 
 
@@ -54,7 +55,7 @@ def implied_normals(
         raise ValueError("lights: expected three different colours in each scene, none a mixture of the others")
     light = images / albedo - lights.ambient[..., None, None]
     irradiance = (torch.linalg.inv(lights.colours.mT) @ light.flatten(2)).view_as(images)  # a, (B, 3 lights, H, W)
-    valid = ((irradiance > 0) & (images < BRIGHTEST)).all(1, keepdim=True)
+    valid = ((irradiance > DARKEST) & (images < BRIGHTEST)).all(1, keepdim=True)
 
     positions = back_project(depth, camera)
     places = camera.to_camera(lights.positions)  # (B, 3 lights, 3)
