@@ -4,6 +4,7 @@ python benchmarks/bench_trainings.py        No bar; `bench_voxel_training` has t
 
 channels first      networks and pictures in torch's usual memory layout, not in channels last
 instance_norm       torch's own for the mesh networks' styles, which changes the layout
+float32             instead of bf16, where the processor has matrix units for that
 """
 
 from collections.abc import Callable, Iterator
@@ -15,8 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inverse_graphics.models import stylegan
+from inverse_graphics.training.loop import processor_has_bf16_matrix_units
 from timing import compare, report
-from trainings import Training, training
+from trainings import FAMILIES, Training, training
 
 PAIRS = 7
 
@@ -55,6 +57,10 @@ def main() -> None:
             result = compare(within(peer, measured), measured.step, pairs=PAIRS)
             what = f"{measured.name}, steps of {measured.batch_size}"
             report(what, peer.__name__.replace("channels_first", "channels first"), result)
+    for experiment in FAMILIES if processor_has_bf16_matrix_units() else ():
+        plain, measured = (training(experiment, precision) for precision in ("32-true", "bf16-mixed"))
+        result = compare(plain.step, measured.step, pairs=PAIRS)
+        report(f"{measured.name} in bf16, steps of {measured.batch_size}", "float32", result)
 
 
 def within(peer: Callable, measured: Training) -> Callable[[], None]:

@@ -28,7 +28,7 @@ class _Prepared(Exception):
     """Raised instead of training."""
 
 
-def training(experiment: str) -> Training:
+def training(experiment: str, precision: str = "auto") -> Training:
     """Of the training that `FAMILIES` says, else the first, in `quick`, on the CPU; its data are read or made."""
     configs = EXPERIMENTS[experiment]("quick", SEED)
     config = configs.get(FAMILIES.get(experiment), next(iter(configs.values())))
@@ -47,7 +47,7 @@ def training(experiment: str) -> Training:
     with mock.patch.object(running, "rehearse", prepared):
         try:
             RUNS.get(experiment, voxel_autoencoder.run)(
-                config, runtime=Runtime(accelerator="cpu", dry_run=True), retrain=True
+                config, runtime=Runtime(accelerator="cpu", precision=precision, dry_run=True), retrain=True
             )
         except _Prepared:
             return found[0]
