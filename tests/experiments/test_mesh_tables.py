@@ -53,7 +53,7 @@ def numbers():
 
 
 def test_priors_that_help_are_found(numbers):
-    assert prior_verdict(numbers) == ("reproduced", "")
+    assert prior_verdict(numbers, numbers["all"]) == ("reproduced", "")
     table = prior_table({name: SimpleNamespace(numbers=found) for name, found in numbers.items()})
     assert list(table.index) == ["all priors", *list(PRIORS)[1:], "a ball (floor)", "other true heads (ceiling)"]
     assert table.loc["one view", "inverted, %"] == 50
@@ -61,7 +61,8 @@ def test_priors_that_help_are_found(numbers):
 
 def test_priors_that_do_not_help_are_found_out(numbers):
     numbers["still background"]["covered"] = 0.4
-    outcome, reason = prior_verdict(numbers)
-    assert outcome == "partly" and "background" in reason
+    outcome, reason = prior_verdict(numbers, numbers["all"])
+    assert outcome == "partly" and "background" in reason and "photographs" not in reason
+    assert "photographs" in prior_verdict(numbers, {"depth": {"generated": likeness(0.1, 0.45)}})[1]
     numbers["all"]["depth"]["generated"] = likeness(0.05, 0.4)
-    assert prior_verdict(numbers)[0] == "not reproduced"
+    assert prior_verdict(numbers, numbers["all"])[0] == "not reproduced"

@@ -57,12 +57,13 @@ def prior_table(results: Mapping[str, Result]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("trained with")
 
 
-def prior_verdict(numbers: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
+def prior_verdict(numbers: Mapping[str, Mapping[str, Any]], photographs: Mapping[str, Any]) -> tuple[str, str]:
     """Whether the priors resolve what Section 4 calls ambiguous: with all of them, shapes are like true ones and hardly
     any is inverted, and without the view's or the background's something of this is lost.
 
     Args:
         numbers: by the names of `mesh_gan.PRIORS`, a result's numbers.
+        photographs: those of the training on photographs, with all priors.
     """
     depth = {name: found["depth"]["generated"] for name, found in numbers.items()}
     whole = depth["all"]
@@ -71,6 +72,7 @@ def prior_verdict(numbers: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
         {
             "with all priors depth is correlated with true depth over 0.5": whole["correlation"] > 0.5,
             "with all priors fewer than 5 % of the shapes are inverted": whole["inverted"] < 0.05,
+            "nor of those that are learnt from photographs": photographs["depth"]["generated"]["inverted"] < 0.05,
             "shapes seen from one side only are less like true ones": depth["one view"]["correlation"]
             < whole["correlation"],
             "before a background that stands still objects cover less as true ones do": cover["still background"]
