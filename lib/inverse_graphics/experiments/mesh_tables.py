@@ -72,7 +72,10 @@ def prior_verdict(numbers: Mapping[str, Mapping[str, Any]], photographs: Mapping
         {
             "with all priors depth is correlated with true depth over 0.5": whole["correlation"] > 0.5,
             "with all priors fewer than 5 % of the shapes are inverted": whole["inverted"] < 0.05,
-            "nor of those that are learnt from photographs": photographs["depth"]["generated"]["inverted"] < 0.05,
+            "of shapes learnt from photographs, too, fewer than 5 % are inverted": photographs["depth"]["generated"][
+                "inverted"
+            ]
+            < 0.05,
             "shapes seen from one side only are less like true ones": depth["one view"]["correlation"]
             < whole["correlation"],
             "before a background that stands still objects cover less as true ones do": cover["still background"]
