@@ -66,16 +66,13 @@ def prior_verdict(numbers: Mapping[str, Mapping[str, Any]], photographs: Mapping
         photographs: those of the training on photographs, with all priors.
     """
     depth = {name: found["depth"]["generated"] for name, found in numbers.items()}
-    whole = depth["all"]
+    whole, from_photographs = depth["all"], photographs["depth"]["generated"]
     cover = {name: abs(found["covered"] - found["truly_covered"]) for name, found in numbers.items()}
     return _verdict(
         {
             "with all priors depth is correlated with true depth over 0.5": whole["correlation"] > 0.5,
             "with all priors fewer than 5 % of the shapes are inverted": whole["inverted"] < 0.05,
-            "of shapes learnt from photographs, too, fewer than 5 % are inverted": photographs["depth"]["generated"][
-                "inverted"
-            ]
-            < 0.05,
+            "of shapes learnt from photographs, too, fewer than 5 % are inverted": from_photographs["inverted"] < 0.05,
             "shapes seen from one side only are less like true ones": depth["one view"]["correlation"]
             < whole["correlation"],
             "before a background that stands still objects cover less as true ones do": cover["still background"]
