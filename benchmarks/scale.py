@@ -80,10 +80,9 @@ def training(name: str) -> str:
         RUNS.get(name, voxel_autoencoder.run)(config, runtime=runtime, retrain=True)
     except Rehearsed as rehearsed:
         found = rehearsed.estimate
-        every = found.data_bytes / found.pictures * rows / 1e9
         epochs = found.steps * found.batch_size / rows
         precision = runtime.fabric()._precision.precision
-        return f"{found}; {precision}; {rows:,} rows are seen {epochs:.1f} times and take {every:,.1f} GB"
+        return f"{found}; {precision}; {rows:,} rows are seen {epochs:.1f} times"
     raise RuntimeError(f"{name}: trained already")
 
 
