@@ -11,6 +11,7 @@ from inverse_graphics.experiments.iqtt_answerers import (
     LOOKS,
     AnswererConfig,
     config_for,
+    configs,
     judge,
     judge_elsewhere,
     load_model,
@@ -69,11 +70,24 @@ def test_known_answers_come_often_and_are_right():
         assert (iqtt_answerers._rows(answers, labels)[1] >= 0).float().mean() == share
 
 
+def test_hard_questions_come_after_easy_ones():
+    config = configs("smoke")["hard"]
+    before = config.unlabelled()
+    assert (before.mode, before.steps, before.size, before.labels) == ("paper", 1, config.size, 0)
+    assert before.unlabelled() is None and configs("quick")["hard"].size == 64
+    assert config_for("smoke", unlabelled_steps=1).unlabelled().mode == "paper"
+    result = run(replace(config, steps=0), runtime=RUNTIME)
+    for name, value in run(before, runtime=RUNTIME).weights().items():
+        torch.testing.assert_close(result.weights()[name], value)
+
+
 def test_wrong_settings_are_refused():
     with pytest.raises(ValueError, match=r"labels: expected 0 to 40 \(the questions\), got 41"):
         config_for("smoke", labels=41)
     with pytest.raises(ValueError, match="look: expected one of published, randomised"):
         AnswererConfig(look="pretty")
+    with pytest.raises(ValueError, match="unlabelled_mode: expected one of"):
+        AnswererConfig(unlabelled_mode="easy")
     with pytest.raises(ValueError, match="profile: expected one of"):
         config_for("fast")
 

@@ -65,6 +65,7 @@ class AnswererConfig:
         steps, batch_size: iterations, and questions in each.
         unlabelled_steps: of a training without any label that this one goes on from, with networks and nothing else; 0
             starts from nothing. Several numbers of labels can share it.
+        unlabelled_mode: of the questions of that training; empty if it is `mode`, too.
         learning_rate, weight_decay: see `AnswererTrainer`.
         seed: of initial weights and order of questions. The questions are those of seed 0 for any.
     """
@@ -87,12 +88,14 @@ class AnswererConfig:
     steps: int = 2_500
     batch_size: int = 96
     unlabelled_steps: int = 0
+    unlabelled_mode: str = ""
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     seed: int = 0
 
     def __post_init__(self) -> None:
         require_choice("mode", self.mode, (*MODES, "both"))
+        require_choice("unlabelled_mode", self.unlabelled_mode, (*MODES, "both", ""))
         require_choice("look", self.look, LOOKS)
         if not 0 <= self.labels <= self.questions:
             raise ValueError(f"labels: expected 0 to {self.questions} (the questions), got {self.labels}")
@@ -106,7 +109,9 @@ class AnswererConfig:
         """The config of the training that this one goes on from."""
         if not self.unlabelled_steps:
             return None
-        return replace(self, labels=0, steps=self.unlabelled_steps, unlabelled_steps=0, self_training=0.0)
+        mode = self.unlabelled_mode or self.mode
+        shorter = {"steps": self.unlabelled_steps, "unlabelled_steps": 0, "unlabelled_mode": ""}
+        return replace(self, mode=mode, labels=0, self_training=0.0, **shorter)
 
     def settings(self) -> AnswererSettings:
         return AnswererSettings(self.size, self.channels, self.blocks, self.latent, self.numbers)
@@ -144,7 +149,8 @@ def config_for(profile: str, **changes: Any) -> AnswererConfig:
 def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
     """All that is trained of our own method, by a name for each.
 
-    `both_modes` has seen `hard` questions, too, without an answer. `points-200` and the like go on from `points` with
+    `both_modes` has seen `hard` questions, too, without an answer. `hard` has seen larger pictures, first of `paper`
+    questions and then of `hard` ones, without an answer. `points-200` and the like go on from `points` with
     so many labels, as many as Table 3 has. `any_look` is for pictures that are not ours: it has seen all sorts of
     looks, and as our questions cost nothing, it is told all answers.
     """
@@ -155,6 +161,14 @@ def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
         **{f"points-{labels}": labelled | {"labels": min(labels, start.questions)} for labels in LABELS},
         "embedding": {"latent": "embedding"},
         "both_modes": {"mode": "both", "answers_apart": True},
+        "hard": {
+            "mode": "hard",
+            "size": max(start.size, 64) if profile != "smoke" else start.size,
+            "answers_apart": True,
+            "unlabelled_mode": "paper",
+            "unlabelled_steps": max(1, start.steps * 2 // 5),
+            "steps": start.steps * 4 // 5,
+        },
         "any_look": {"look": "randomised", "labels": start.questions},
     }
     return {name: config_for(profile, seed=seed, **changes) for name, changes in wanted.items()}
