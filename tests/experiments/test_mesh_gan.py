@@ -10,6 +10,7 @@ from inverse_graphics.experiments.mesh_gan import (
     VARIANTS,
     config_for,
     configs,
+    for_growing,
     load_generator,
     load_scenes,
     prior_configs,
@@ -71,3 +72,8 @@ def test_each_prior_is_left_out_by_itself():
         differing = {field for field, value in asdict(config).items() if value != whole[field]} - {"variant"}
         assert differing == set(PRIORS[name])
     assert len({config.name for config in found.values()}) == len(found)
+
+
+def test_several_processes_do_not_wait_for_layers_that_are_not_in_use_yet():
+    assert for_growing(Runtime(devices=2, strategy="ddp")).strategy == "ddp_find_unused_parameters_true"
+    assert for_growing(RUNTIME) == RUNTIME

@@ -51,19 +51,38 @@ def voxel_trainer(objective: str) -> Any:
     return VoxelTrainer(model, objective, **judge)
 
 
+def mesh_trainer() -> Any:
+    """One whose pictures grow after half of the training, and which takes a gradient within its step."""
+    from inverse_graphics.models.meshes import MeshGANSettings, MeshGenerator
+    from inverse_graphics.models.stylegan import Discriminator
+    from inverse_graphics.training.meshes import MeshGANObjective, MeshGANTrainer
+
+    torch.manual_seed(0)
+    settings = MeshGANSettings(size=16, latent=6, style=8, widths=(8, 8, 8, 4), mapping_layers=2, levels=2)
+    judge = Discriminator(3, settings.widths[:-1])
+    return MeshGANTrainer(MeshGenerator(settings), judge, MeshGANObjective(first=8, penalty_every=3))
+
+
 def run(kind: str, root: Path, processes: int) -> None:
     """Train 12 steps of 16 pictures; the first process leaves history and weights in `root`."""
+    from inverse_graphics.experiments.mesh_gan import for_growing
     from inverse_graphics.training.checkpoints import save_checkpoint
 
     torch.set_num_threads(1)
-    trainer = ConvolutionTrainer() if kind == "convolution" else voxel_trainer(kind)
+    if kind == "convolution":
+        trainer = ConvolutionTrainer()
+    else:
+        trainer = mesh_trainer() if kind == "meshes" else voxel_trainer(kind)
     strategy = "ddp" if processes > 1 else "auto"
     settings = {"devices": processes, "strategy": strategy, "precision": "32-true", "progress": False}
     runtime = Runtime(accelerator="cpu", checkpoint_seconds=-1.0, **settings)
+    data = pictures()
+    if kind == "meshes":
+        runtime, data = for_growing(runtime), data[:, :, 6:22, 6:22].expand(-1, 3, -1, -1)
     fabric = runtime.fabric()
     fabric.launch()
     where = {"checkpoint": root / "checkpoint", "runtime": runtime, "fabric": fabric}
-    history = fit(trainer, pictures(), steps=12, batch_size=16, seed=5, **where).history
+    history = fit(trainer, data, steps=12, batch_size=16, seed=5, **where).history
     if fabric.is_global_zero:
         save_checkpoint(root / "done", {"history": history, **{n: m.state_dict() for n, m in trainer.modules.items()}})
 

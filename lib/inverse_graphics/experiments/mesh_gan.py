@@ -183,7 +183,12 @@ def run(config: MeshGANConfig, *, runtime: Runtime | None = None, retrain: bool 
     if found is None and not available(config.dataset):
         config = replace(config, dataset=stand_in_for(config.dataset))
         found = find_result(config, shipped=not retrain)
-    return found or train(config, runtime or Runtime(), lambda fabric: _prepare(config))
+    return found or train(config, for_growing(runtime or Runtime()), lambda fabric: _prepare(config))
+
+
+def for_growing(runtime: Runtime) -> Runtime:
+    """With a strategy that does not wait for gradients of what is not in use yet: the layers of larger pictures."""
+    return replace(runtime, strategy="ddp_find_unused_parameters_true") if runtime.strategy == "ddp" else runtime
 
 
 def load_generator(result: Result) -> MeshGenerator:
