@@ -2,8 +2,8 @@
 
     python tools/compare_figures.py figures /elsewhere/figures
 
-Prints, for each record with a number that differs, the largest difference relative to the larger of the two, then the
-largest of all but those that are seconds. Pictures are not compared; a record in one folder only is named.
+Prints the largest differences, relative to the larger of the two, and how many numbers differ. Pictures are not
+compared; a record that is in one folder only is named.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 SHOWN = 20
-TIMED = ("second", "ms", "step_seconds")
+TOLD = 1e-3  # relative; what differs by more is counted
 
 
 def main(one: Path, other: Path) -> int:
@@ -36,7 +36,8 @@ def main(one: Path, other: Path) -> int:
     found.sort(reverse=True)
     for difference, name, place, first, second in found[:SHOWN]:
         print(f"{difference:9.2g}  {name.removesuffix('.json')}: {place}: {first:.6g}, {second:.6g}")
-    print(f"{len(found):,} of {count:,} numbers differ")
+    beyond = sum(difference > TOLD for difference, *_ in found)
+    print(f"{len(found):,} of {count:,} numbers differ, {beyond} by more than {TOLD:g}")
     return 0
 
 
