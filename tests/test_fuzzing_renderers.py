@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from inverse_graphics.export import load_mesh, save_mesh
 from inverse_graphics.geometry import depth_jumps, depth_maps, shape_images, voxel_grids
 from inverse_graphics.geometry.cameras import Camera, Cameras, view_rotation
-from inverse_graphics.geometry.meshes import Mesh
+from inverse_graphics.geometry.meshes import Mesh, require_mesh, vertex_colours
 from inverse_graphics.metrics import classification, distributions, frechet, hausdorff, symmetry, views, voxel_overlap
 from inverse_graphics.metrics import iqtt as iqtt_metrics
 from inverse_graphics.renderers import lit_meshes, meshes, polycubes, polycubes_elsewhere, shading, surfels, voxels
@@ -141,8 +141,8 @@ def snap(depth):
     return depth_jumps.snap_jumps(depth, lambda guess: (guess - 1).abs())
 
 
-def moments_of(features):
-    return frechet.moments(features) if features.shape[0] > 1 else None
+def colours_of(mesh):
+    return vertex_colours(require_mesh(mesh))
 
 
 def distance_of(one, other):
@@ -263,6 +263,8 @@ FUNCTIONS = [
     ),
     Row(box_depth, (CAMERAS, counts(1, 9), counts(1, 9), numbers(0.1, 2)), (0, torch.inf)),
     Row(depth_maps.depth_to_surfels, (MAPS, CAMERAS)),
+    Row(require_mesh, (solids(),), (-0.4, 99), fields=Mesh._fields),
+    Row(colours_of, (solids(),), (0, 1), fields=Mesh._fields),
     Row(depth_jumps.sharpen_jumps, (DEPTHS, numbers(0, 1)), finite=False),
     Row(snap, (DEPTHS,), finite=False),
     Row(shape_images.disc_mesh, (counts(4, 9),), (0, 99)),

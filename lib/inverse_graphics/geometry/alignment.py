@@ -14,7 +14,7 @@ Reflections are not rotations: a set and its mirror image are not alike.
 import torch
 from torch import Tensor
 
-from inverse_graphics.checks import require_tensor
+from inverse_graphics.checks import require_finite, require_tensor
 
 NEWTON_STEPS = 12  # from above, where the quartic is convex: each step gets nearer and none overshoots
 LEAST = 1e-4  # slope of the quartic, for unit sets. Prevents a division by 0 where any of many rotations is the best
@@ -45,10 +45,14 @@ def best_rotation_similarity(points: Tensor, others: Tensor) -> Tensor:
 
 
 def best_rotation(points: Tensor, others: Tensor) -> Tensor:
-    """The rotation R (3, 3) for which `others` (K, 3), each turned to R q, are most like `points` (K, 3)."""
-    require_tensor("points", points, "K 3")
-    require_tensor("others", others, f"{len(points)} 3")
-    U, _, V = torch.linalg.svd(points.mT @ others)
+    """The rotation R (3, 3) for which `others` (K, 3), each turned to R q, are most like `points` (K, 3).
+
+    Raises:
+        ValueError: shapes that disagree, NaN or infinity.
+    """
+    require_finite("points", require_tensor("points", points, "K 3"))
+    require_finite("others", require_tensor("others", others, f"{len(points)} 3"))
+    U, _, V = torch.linalg.svd(points.mT @ others.to(points))
     signs = points.new_tensor([1.0, 1.0, 1.0])
     signs[2] = torch.linalg.det(U @ V).sign()  # else it may be a reflection
     return (U * signs) @ V
