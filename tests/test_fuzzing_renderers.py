@@ -305,6 +305,12 @@ FUNCTIONS = [
         ),
         (0, 180),
     ),
+    Row(
+        iqtt_metrics.against_near_misses,
+        (tensors(2, 3, low=-1), tensors(2, 4, 5, 3, high=6, kinds=(torch.int64,))),
+        (0, 2),
+        fields=("cells",),
+    ),
     Row(iqtt_metrics.margins, (tensors(4, 3, low=-1),), (0, torch.inf)),
     Row(iqtt_metrics.silhouette_area, (tensors(2, 4, 3, 8, 8),), (-1, 0)),
     Row(iqtt_metrics.colour_histogram, (tensors(2, 4, 3, 8, 8),), (-2, 0)),

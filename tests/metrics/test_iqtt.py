@@ -4,12 +4,15 @@ import pytest
 import torch
 
 from inverse_graphics.datasets.iqtt import make_questions
+from inverse_graphics.datasets.polycubes import mirrored
 from inverse_graphics.metrics.iqtt import (
     CHANCE,
     accuracy,
+    against_near_misses,
     colour_histogram,
     floors_and_oracles,
     margins,
+    same_shape,
     silhouette_area,
 )
 
@@ -81,3 +84,19 @@ def test_floors_and_oracles_on_both_modes(workspace):
             name = f"floor: {floor.__name__.replace('_', ' ')}"
             assert found[name] == accuracy(floor(questions.all_pictures() / 255), questions.answers)
             assert 0.2 < found[name].share < 0.65
+
+
+def test_near_misses_are_told_apart_one_by_one():
+    questions = make_questions("hard", 40, split="test", size=8)
+    objects, right = questions.truth.objects, questions.answers
+    known = torch.zeros(40, 3).scatter_(1, right[:, None], 1.0)
+    found = against_near_misses(known, objects)
+    assert found["mirror image"].share == found["edit"].share == 1
+    assert found["mirror image"].count + found["edit"].count == 80 and found["mirror image"].count <= 40
+    blind = against_near_misses(torch.zeros(40, 3), objects)
+    assert blind["mirror image"].share == blind["edit"].share == 0.5
+    mirrors = torch.cat((mirrored(objects[:, :1].flatten(0, 1).long())[:, None], objects[:, 1:].long()), 1)
+    blind_to_hands = against_near_misses(torch.maximum(known, same_shape(mirrors)), objects)
+    assert blind_to_hands["mirror image"].share == 0.5 and blind_to_hands["edit"].share == 1
+    with pytest.raises(ValueError, match="objects: expected one answer"):
+        against_near_misses(known, objects[:, [0, 0, 0, 0]])

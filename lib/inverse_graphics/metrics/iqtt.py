@@ -17,7 +17,7 @@ from torch import Tensor
 
 from inverse_graphics.checks import require_finite, require_range, require_tensor
 from inverse_graphics.datasets.iqtt import Questions
-from inverse_graphics.datasets.polycubes import cube_counts, keys
+from inverse_graphics.datasets.polycubes import cube_counts, keys, mirrored
 
 CHANCE = 1 / 3
 PEOPLE = 0.733  # of the 20 questions they were asked, ± 0.149 (Pix2Scene 2018, Table 3)
@@ -54,6 +54,35 @@ def accuracy(scores: Tensor, answers: Tensor) -> Accuracy:
     credit = best.gather(1, answers.long()[:, None])[:, 0] / best.sum(1)
     share = credit.double().mean().item()
     return Accuracy(share, (share * (1 - share) / len(scores)) ** 0.5, len(scores))
+
+
+def against_near_misses(scores: Tensor, objects: Tensor) -> dict[str, Accuracy]:
+    """How often the right answer of `hard` questions beats the mirror image, and how often it beats an edit of a bend;
+    a network that tells neither apart is right half of the time. Equal scores count half.
+
+    Args:
+        scores: (N, 3), the higher the likelier.
+        objects: (N, 4, K, 3) true cubes, the reference first.
+
+    Returns:
+        `mirror image` and `edit`, the count being that of such pairs; what does not occur is left out.
+
+    Raises:
+        ValueError: wrong shapes, NaN, or not one right answer in each question.
+    """
+    require_finite("scores", require_tensor("scores", scores, "N 3"))
+    require_tensor("objects", objects, f"{len(scores)} 4 K 3", floating=False)
+    right, mirror = same_shape(objects) > 0, same_shape(_reference_mirrored(objects)) > 0
+    if not (right.sum(1) == 1).all():
+        raise ValueError("objects: expected one answer in each question that shows the reference's")
+    lead = scores[right][:, None] - scores
+    wins = (lead > 0).double() + (lead == 0).double() / 2
+    found = {}
+    for name, pairs in (("mirror image", mirror & ~right), ("edit", ~mirror & ~right)):
+        if count := int(pairs.sum()):
+            share = wins[pairs].mean().item()
+            found[name] = Accuracy(share, (share * (1 - share) / count) ** 0.5, count)
+    return found
 
 
 def margins(scores: Tensor) -> Tensor:
@@ -113,6 +142,10 @@ def floors_and_oracles(questions: Questions) -> dict[str, Accuracy]:
         "oracle: true shape, unknown rotation": same_shape(objects),
     }
     return {name: accuracy(score, questions.answers) for name, score in rows.items()}
+
+
+def _reference_mirrored(objects: Tensor) -> Tensor:
+    return torch.cat((mirrored(objects[:, 0].long())[:, None], objects[:, 1:].long()), 1)
 
 
 def _check(pictures: Tensor) -> Tensor:
