@@ -8,7 +8,7 @@ import trimesh
 from inverse_graphics.datasets.compared import DISTANCE, cameras_at, lights_about, lit, see
 from inverse_graphics.geometry.shape_images import initial_shape
 from inverse_graphics.models.compared import ComparedSettings, ShapeAutoencoder
-from inverse_graphics.training.compared import ComparedTrainer, draw_meshes, shrunk, surfel_errors
+from inverse_graphics.training.compared import ComparedTrainer, draw_meshes, surfel_errors
 from inverse_graphics.training.loop import Runtime, Step
 
 AZIMUTH, ELEVATION = torch.tensor([0.0, 1.0, 2.5]), torch.tensor([0.1, 0.4, 0.2])
@@ -58,4 +58,3 @@ def test_a_drawn_sphere_covers_its_disc():
     image, alpha = draw_meshes(shape, torch.ones(1, 3, 32, 32), cameras_at(AZIMUTH[:1], ELEVATION[:1]), 32, 0.0)
     assert alpha.mean().item() == pytest.approx(math.pi * 0.36 / 4, rel=0.06)
     torch.testing.assert_close(image, alpha.expand_as(image))
-    assert shrunk(image, 8).shape == (1, 3, 8, 8) and shrunk(image, 32) is image

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from inverse_graphics.checks import require_choice
 from inverse_graphics.datasets.compared import ComparedSet, load_compared
+from inverse_graphics.datasets.images import resize
 from inverse_graphics.experiments.compared_judgement import (
     Answer,
     floor_answers,
@@ -42,7 +43,7 @@ from inverse_graphics.results import (
     library_versions,
     save_result,
 )
-from inverse_graphics.training.compared import ComparedTrainer, shrunk
+from inverse_graphics.training.compared import ComparedTrainer
 from inverse_graphics.training.loop import Runtime
 
 PROFILES = ("smoke", "quick", "paper")
@@ -263,7 +264,7 @@ def silhouette_threshold(model: ShapeAutoencoder, known: ComparedSet) -> float:
     part = slice(0, CALIBRATED)
     camera, views = known.camera[part], (known.azimuth[part], known.elevation[part])
     voxels = model.decoder(model.encode(known.images[part], camera))
-    mask = shrunk(known.masks[part], SIDE) > 0.5
+    mask = resize(known.masks[part], SIDE) > 0.5
     overlaps = []
     for threshold in THRESHOLDS:
         shown = project_voxels((voxels > threshold).float(), *views) > 0.5

@@ -25,6 +25,7 @@ from inverse_graphics.datasets.compared import (
     see,
     surface_points,
 )
+from inverse_graphics.datasets.images import resize
 from inverse_graphics.experiments.pix2scene import nearest_pictures
 from inverse_graphics.geometry.cameras import Cameras
 from inverse_graphics.geometry.depth_maps import depth_surface
@@ -33,13 +34,13 @@ from inverse_graphics.geometry.voxel_grids import voxels_to_mesh
 from inverse_graphics.metrics.baselines import mean_shape
 from inverse_graphics.metrics.frechet import distances
 from inverse_graphics.metrics.hausdorff import hausdorff
-from inverse_graphics.metrics.voxel_overlap import best_threshold
+from inverse_graphics.metrics.voxel_overlap import best_threshold, voxel_iou
 from inverse_graphics.models.voxels import SIDE
 from inverse_graphics.renderers.mesh_views import voxelise
 from inverse_graphics.renderers.shading import Lights
 from inverse_graphics.renderers.surfels import back_project, normals_from_depth
 from inverse_graphics.renderers.voxels import rotate_voxels
-from inverse_graphics.training.compared import draw_meshes, shrunk
+from inverse_graphics.training.compared import draw_meshes
 
 BACK = DISTANCE + 1.0  # depth that counts where one of two shapes is not seen: just behind all objects
 JUMP = 0.2  # of depth between neighbouring surfels, beyond which nothing joins them
@@ -125,12 +126,12 @@ def floor_answers(known: ComparedSet, test: ComparedSet) -> dict[str, list[Answe
     mean = mean_shape(true)
     mean_threshold = best_threshold(mean.expand_as(true), true)
     part = slice(0, len(numbers))
-    silhouettes = shrunk(known.masks[part], SIDE)
+    silhouettes = resize(known.masks[part], SIDE)
     views = known.azimuth[part], known.elevation[part]
     tried = {depth: extruded(silhouettes, *views, depth) for depth in range(2, SIDE + 1, 2)}
-    overlap = {depth: _overlaps(voxels > 0.5, true).mean().item() for depth, voxels in tried.items()}
+    overlap = {depth: voxel_iou(voxels, true, 0.5).mean().item() for depth, voxels in tried.items()}
     depth = max(overlap, key=overlap.get)
-    pushed = extruded(shrunk(test.masks, SIDE), test.azimuth, test.elevation, depth)
+    pushed = extruded(resize(test.masks, SIDE), test.azimuth, test.elevation, depth)
     nearest = nearest_pictures(known.images, test.images).tolist()
     found: dict[str, list[Answer]] = {name: [] for name in FLOORS}
     for i, number in enumerate(nearest):
@@ -284,10 +285,6 @@ def _apart(points: Tensor, truth: Tensor) -> tuple[float, float]:
 
 def _overlap(one: Tensor, other: Tensor) -> float:
     return ((one & other).sum() / (one | other).sum().clamp_min(1)).item()
-
-
-def _overlaps(one: Tensor, other: Tensor) -> Tensor:
-    return (one & other).flatten(1).sum(1) / (one | other).flatten(1).sum(1).clamp_min(1)
 
 
 def _mean_and_spread(values: Sequence[float | None]) -> dict[str, float] | None:

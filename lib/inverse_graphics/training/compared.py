@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from inverse_graphics.datasets.compared import ALBEDO, cameras_at, lights_about
+from inverse_graphics.datasets.images import resize
 from inverse_graphics.geometry.cameras import Cameras
 from inverse_graphics.geometry.shape_images import disc_mesh, vertices_of
 from inverse_graphics.models.compared import ShapeAutoencoder, camera_code, depth_along_rays
@@ -86,7 +87,7 @@ class ComparedTrainer:
     def _voxels(self, images, mask, azimuth, elevation, latent, fraction) -> ComparedTerms:
         projection = project_voxels(self._run["decoder"](latent).clamp(0, 1), azimuth, elevation)
         certain = projection.clamp(CERTAIN, 1 - CERTAIN)  # log 0
-        return _terms(mask_error=F.binary_cross_entropy(certain, shrunk(mask, SIDE)))
+        return _terms(mask_error=F.binary_cross_entropy(certain, resize(mask, SIDE)))
 
     def _surfels(self, images, mask, azimuth, elevation, latent, fraction) -> ComparedTerms:
         camera = cameras_at(azimuth, elevation)
@@ -98,8 +99,8 @@ class ComparedTrainer:
         shape, texture = self._run["decoder"](latent)
         size = self.settings.size >> (len(self.finer) - self._stage(fraction))
         image, alpha = draw_meshes(shape, texture, cameras_at(azimuth, elevation), size, self.band)
-        image_error = (image - shrunk(images, size)).abs().mean()
-        return _terms(image_error, (alpha - shrunk(mask, size)).abs().mean())
+        image_error = (image - resize(images, size)).abs().mean()
+        return _terms(image_error, (alpha - resize(mask, size)).abs().mean())
 
     def _stage(self, fraction: float) -> int:
         return sum(fraction >= start for start in self.finer)
@@ -119,13 +120,6 @@ def draw_meshes(shape: Tensor, texture: Tensor, camera: Cameras, size: int, band
     faces, uv = mesh.faces.to(shape.device), mesh.uv.to(shape)
     seen = render_mesh(vertices_of(shape, mesh), faces, texture, uv, black, camera, MeshSettings(size, band))
     return seen.image, seen.alpha
-
-
-def shrunk(pictures: Tensor, size: int) -> Tensor:
-    """Pictures (B, C, S, S) at a smaller side, antialiased."""
-    if pictures.shape[-1] == size:
-        return pictures
-    return F.interpolate(pictures, (size, size), mode="bilinear", align_corners=False, antialias=True).clamp(0, 1)
 
 
 def _terms(
