@@ -54,6 +54,7 @@ from inverse_graphics.datasets.polycubes import (
     split_numbers,
     stream,
 )
+from inverse_graphics.geometry.cameras import view_rotation
 from inverse_graphics.renderers import polycubes, shading
 from inverse_graphics.renderers.polycubes import BACKGROUND, Views, render_polycubes
 from inverse_graphics.renderers.shading import Lights
@@ -148,7 +149,7 @@ RADIUS = 1.1  # of the other two's distance from the object's centre
 
 
 class Truth(NamedTuple):
-    """What questions were made of. For measuring only: nothing may train on it.
+    """What questions were made of. For measuring only: nothing may train on it, but what says that cameras are told.
 
     Fields:
         objects: (N, 4, 15, 3) int8, the cubes of the reference and of its answers.
@@ -202,6 +203,12 @@ class Questions:
             self.size,
         )
         return images.unflatten(0, (-1, 1 + ANSWERS))
+
+    def cameras(self) -> Tensor:
+        """(N, 4, 3, 3) rotations from the axes of each picture's object to those of its camera. The right answer's
+        object has the axes of the reference's."""
+        angles = (each.flatten() for each in (self.truth.azimuth, self.truth.elevation))
+        return view_rotation(*angles).unflatten(0, (-1, 1 + ANSWERS))
 
     def batches(self, count: int = 100) -> Iterator[Tensor]:
         """All pictures, `count` questions at a time."""

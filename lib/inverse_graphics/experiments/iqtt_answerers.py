@@ -61,7 +61,7 @@ class AnswererConfig:
         test_questions: how many are judged in each mode; their objects occur in no question trained on.
         elsewhere_questions: how many of these are judged as another renderer draws them, too.
         size, channels, blocks, latent, numbers: see `AnswererSettings`.
-        mirror_images, answers_apart, memory, self_training: see `AnswererObjective`.
+        mirror_images, answers_apart, memory, self_training, poses: see `AnswererObjective`.
         steps, batch_size: iterations, and questions in each.
         unlabelled_steps: of a training without any label that this one goes on from, with networks and nothing else; 0
             starts from nothing. Several numbers of labels can share it.
@@ -85,6 +85,7 @@ class AnswererConfig:
     answers_apart: bool = False
     memory: int = 0
     self_training: float = 0.0
+    poses: float = 0.0
     steps: int = 2_500
     batch_size: int = 96
     unlabelled_steps: int = 0
@@ -99,11 +100,13 @@ class AnswererConfig:
         require_choice("look", self.look, LOOKS)
         if not 0 <= self.labels <= self.questions:
             raise ValueError(f"labels: expected 0 to {self.questions} (the questions), got {self.labels}")
+        if self.poses < 0 or (self.poses and self.latent != "points"):
+            raise ValueError(f"poses: expected 0 or more, and 0 for an embedding; got {self.poses:g}")
 
     @property
     def name(self) -> str:
         words = ["iqtt", self.latent, self.mode, *([self.look.replace(" ", "_")] if self.look != "published" else [])]
-        return "-".join([*words, f"{self.labels}_labels"])
+        return "-".join([*words, *(["posed"] if self.poses else []), f"{self.labels}_labels"])
 
     def unlabelled(self) -> "AnswererConfig | None":
         """The config of the training that this one goes on from."""
@@ -150,7 +153,8 @@ def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
     """All that is trained of our own method, by a name for each.
 
     `both_modes` has seen `hard` questions, too, without an answer. `hard` has seen larger pictures, first of `paper`
-    questions and then of `hard` ones, without an answer. `points-200` and the like go on from `points` with
+    questions and then of `hard` ones, without an answer. `posed` has seen no `hard` question and no answer, but is told
+    how the cameras were turned; `posed_large` is the same on larger pictures. `points-200` and the like go on from `points` with
     so many labels, as many as Table 3 has. `any_look` is for pictures that are not ours: it has seen all sorts of
     looks, and as our questions cost nothing, it is told all answers.
     """
@@ -169,6 +173,8 @@ def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
             "unlabelled_steps": max(1, start.steps * 2 // 5),
             "steps": start.steps * 4 // 5,
         },
+        "posed": {"poses": 1.0},
+        "posed_large": {"poses": 1.0, "size": max(start.size, 64) if profile != "smoke" else start.size},
         "any_look": {"look": "randomised", "labels": start.questions},
     }
     return {name: config_for(profile, seed=seed, **changes) for name, changes in wanted.items()}
@@ -220,9 +226,12 @@ def _prepare(config: AnswererConfig, runtime: Runtime, retrain: bool) -> Plan:
         model,
         _in_turn([part.all_pictures() for part in known]),
         hard,
-        AnswererObjective(config.mirror_images, config.answers_apart, config.memory, config.self_training),
+        AnswererObjective(
+            config.mirror_images, config.answers_apart, config.memory, config.self_training, config.poses
+        ),
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
+        cameras=_in_turn([part.cameras() for part in known]) if config.poses else None,
     )
     tests = [make_questions(mode, config.test_questions, split="test", size=config.size, look=look) for mode in MODES]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
@@ -23,11 +24,12 @@ SHARPEST = 100.0  # most that likeness is multiplied with, as in CLIP (Radford e
 
 
 class AnswererTerms(NamedTuple):
-    """`total` is minimised; `bags` and `certainty` in nats; `right`, the share of known answers that are found (0 where
-    none is known), and `scale` are for the eye."""
+    """`total` is minimised; `bags`, `posed` and `certainty` in nats; `right`, the share of known answers that are found
+    (0 where none is known), and `scale` are for the eye."""
 
     total: Tensor
     bags: Tensor
+    posed: Tensor
     certainty: Tensor
     right: Tensor
     scale: Tensor
@@ -45,12 +47,17 @@ class AnswererObjective:
             finer differences count, and mistakes an object that comes again for another one more often.
         self_training: weight of `self_training_loss`, from half of the training on. Raising it makes wrong guesses
             last, too.
+        poses: weight of the bags once more, for points as they lie in their object's frame and without a search for a
+            rotation: no answer is told, but how each camera was turned. 0 for an embedding. Raising it makes points
+            move with the object, as the rotation alone does not: a network that turns all it sees into one picture
+            needs no depth, and flat points are their own mirror images.
     """
 
     mirror_images: bool = True
     answers_apart: bool = False
     memory: int = 0
     self_training: float = 0.0
+    poses: float = 0.0
 
 
 class Scale(nn.Module):
@@ -95,6 +102,10 @@ class AnswererTrainer:
         objective: see there.
         learning_rate: the highest; it rises over `WARM_UP` steps and falls to 0 along a cosine.
         weight_decay: of AdamW.
+        cameras: (N, 4, 3, 3) rotations from the axes of each picture's object to its camera's, where `objective.poses`.
+
+    Raises:
+        ValueError: `objective.poses` without cameras, or for an embedding.
     """
 
     def __init__(
@@ -105,10 +116,15 @@ class AnswererTrainer:
         objective: AnswererObjective,
         learning_rate: float = 2e-3,
         weight_decay: float = 1e-2,
+        cameras: Tensor | None = None,
     ) -> None:
+        if objective.poses and (cameras is None or model.settings.latent != "points"):
+            raise ValueError("objective: poses need cameras, and points to turn")
         self.pictures, self.hard, self.objective, self.learning_rate = pictures, hard, objective, learning_rate
-        self.model = model
+        self.model, self.cameras = model, cameras
         self.modules: dict[str, nn.Module] = {"answerer": model, "scale": Scale()}
+        if objective.poses:
+            self.modules["posed_scale"] = Scale()
         self.memory = Memory(objective.memory, model.settings.numbers)
         parameters = [parameter for module in self.modules.values() for parameter in module.parameters()]
         self.optimizers: dict[str, Optimizer] = {"model": AdamW(parameters, learning_rate, weight_decay=weight_decay)}
@@ -142,7 +158,8 @@ class AnswererTrainer:
         own = scores.diagonal().T
         certainty = self_training_loss(own)
         weight = self.objective.self_training if now.fraction >= 0.5 else 0.0
-        total = bags + weight * certainty
+        posed = self._posed(latents, numbers, answers) if self.objective.poses else torch.zeros_like(bags)
+        total = bags + self.objective.poses * posed + weight * certainty
         self._optimizer.zero_grad(set_to_none=True)
         self._fabric.backward(total)
         self._optimizer.step()
@@ -150,7 +167,18 @@ class AnswererTrainer:
             self.memory.add(others)
         known = answers >= 0
         right = ((own.argmax(1) == answers) & known).sum() / known.sum().clamp_min(1)
-        return AnswererTerms(total, bags, certainty, right, self.modules["scale"].logarithm.detach().exp())
+        return AnswererTerms(total, bags, posed, certainty, right, self.modules["scale"].logarithm.detach().exp())
+
+    def _posed(self, latents: Tensor, numbers: Tensor, answers: Tensor) -> Tensor:
+        """The loss of latents (B, 4, L) as they lie in the frames of their objects."""
+        cameras = self.cameras[numbers.to(self.cameras.device)].to(latents)
+        found, mirrored = (
+            F.normalize((each.unflatten(2, (-1, 3)) @ cameras).flatten(2), dim=2)
+            for each in (latents, self.model.mirrored(latents))
+        )
+        references = found[:, 0]
+        others, against = (self._run["posed_scale"](references @ each[:, 1:].flatten(0, 1).T) for each in (found, mirrored))
+        return multiple_instance_loss(others.unflatten(1, (-1, 3)), against, answers)
 
     def _against(self, latents: Tensor, numbers: Tensor) -> Tensor | None:
         """What (B, M) the references' own answers are to be better than, from latents (B, 4, L) of questions."""
