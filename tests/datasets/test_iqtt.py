@@ -1,6 +1,7 @@
 """Questions made here, the official file's layout, and folders of pictures, good and bad."""
 
 import dataclasses
+import math
 
 import h5py
 import numpy as np
@@ -38,6 +39,23 @@ def test_exactly_one_answer_is_the_reference_and_the_answers_tell_which(question
     wrong = names[:, 1:][~same].view(-1, 2, 3)
     assert (wrong[:, 0] != wrong[:, 1]).any(1).all()
     assert torch.bincount(questions.answers, minlength=3).min() > 30
+
+
+def test_cameras_say_where_cubes_are_seen():
+    """Every ray through the middle of a cube ends on the object."""
+    questions = make_questions("paper", 30, size=64)
+    cubes = questions.truth.objects.float()
+    low, high = cubes.amin(2, keepdim=True), cubes.amax(2, keepdim=True)
+    longest = (high - low).amax(-1, keepdim=True) + 1
+    seen = (cubes - (low + high) / 2) / longest @ questions.cameras().mT  # x to the right, y up, z to the back
+    depth = 1.2 - seen[..., 2]
+    place = seen[..., :2] * torch.tensor([1.0, -1.0]) / depth[..., None] / math.tan(math.radians(30))
+    inside = (place.abs() < 1).all(-1)  # near cubes may be cut off
+    pixels = ((place + 1) / 2 * 64).long().clamp(0, 63)
+    brightest = questions.pictures().amax(2).flatten(2)
+    found = brightest.gather(2, pixels[..., 1] * 64 + pixels[..., 0])
+    assert inside.float().mean() > 0.95 and (brightest > 0.12).float().mean() < 0.6
+    assert (found[inside] > 0.12).float().mean() > 0.99
 
 
 def test_all_objects_are_of_the_split_and_references_differ(questions):

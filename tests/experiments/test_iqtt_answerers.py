@@ -25,7 +25,12 @@ pytestmark = pytest.mark.usefixtures("module_workspace")
 
 
 @pytest.mark.parametrize(
-    "changes", [{"latent": "embedding"}, {"labels": 4, "self_training": 1.0}, {"mode": "both", "answers_apart": True}]
+    "changes",
+    [
+        {"latent": "embedding"},
+        {"labels": 4, "self_training": 1.0},
+        {"mode": "both", "answers_apart": True, "poses": 1.0},
+    ],
 )
 def test_variants_train_and_are_judged_as_stored(changes, monkeypatch):
     result = run(config_for("smoke", **changes), runtime=RUNTIME)

@@ -8,10 +8,10 @@ from inverse_graphics.training.loop import Runtime, Step
 SMALL = {"size": 16, "channels": (4, 8), "blocks": (1, 1), "numbers": 12}
 
 
-def make(objective, pictures, latent="points", hard=False):
+def make(objective, pictures, latent="points", hard=False, cameras=None):
     torch.manual_seed(0)
     model, modes = Answerer(AnswererSettings(latent=latent, **SMALL)), torch.full((len(pictures),), hard)
-    trainer = AnswererTrainer(model, pictures, modes, objective)
+    trainer = AnswererTrainer(model, pictures, modes, objective, cameras=cameras)
     fabric = Runtime(accelerator="cpu", precision="32-true").fabric()
     fabric.launch()
     trainer.setup(fabric)
@@ -69,6 +69,36 @@ def test_a_network_that_mirrors_well_does_not_feel_the_random_mirrors(pictures, 
         trainer.model.load_state_dict(before)
         losses.append(trainer.step(batch, Step(0, index, 200, 6, fabric)).bags)
     torch.testing.assert_close(losses[0], losses[1], rtol=1e-3, atol=1e-4)
+
+
+def test_points_that_move_with_the_object_are_what_told_cameras_ask_for(pictures):
+    """The right answer's object stands as the reference's does; points that lie in its frame cost nothing, points of
+    its mirror image or before other cameras do."""
+    generator = torch.Generator().manual_seed(0)
+    cameras = torch.linalg.svd(torch.randn(6, 4, 3, 3, generator=generator)).U
+    cameras = cameras * torch.linalg.det(cameras)[..., None, None]
+    objects = torch.randn(6, 4, 4, 3, generator=generator)
+    objects[:, 2] = objects[:, 0]  # answer 1 is right
+    trainer, _ = make(AnswererObjective(poses=0.5), pictures, cameras=cameras)
+    trainer.modules["posed_scale"].logarithm.data.fill_(4.0)
+    numbers, untold = torch.arange(6), torch.full((6,), -1)
+    seen = objects @ cameras.mT
+    moved, mirrored = seen.flatten(2), (seen * torch.tensor([-1.0, 1.0, 1.0])).flatten(2)
+    assert trainer._posed(moved, numbers, untold) < 1e-3
+    assert trainer._posed(moved, numbers, untold + 2) < 1e-3 and trainer._posed(moved, numbers, untold + 1) > 10
+    half = torch.cat((moved[:, :1], mirrored[:, 1:]), 1)
+    assert trainer._posed(half, numbers, untold) > 1 and trainer._posed(moved, numbers.roll(1), untold) > 1
+
+
+def test_told_cameras_count_as_much_as_they_are_asked_to(pictures):
+    cameras = torch.eye(3).expand(6, 4, 3, 3)
+    trainer, fabric = make(AnswererObjective(poses=0.5), pictures, cameras=cameras)
+    terms = trainer.step((torch.arange(6), torch.full((6,), -1)), Step(0, 0, 200, 6, fabric))
+    assert terms.posed > 0
+    torch.testing.assert_close(terms.total, terms.bags + 0.5 * terms.posed)
+    for latent, told in (("points", None), ("embedding", cameras)):
+        with pytest.raises(ValueError, match="objective"):
+            make(AnswererObjective(poses=0.5), pictures, latent, cameras=told)
 
 
 def test_the_scale_stays_bounded():
