@@ -30,6 +30,7 @@ pytestmark = pytest.mark.usefixtures("module_workspace")
         {"latent": "embedding"},
         {"labels": 4, "self_training": 1.0},
         {"mode": "both", "answers_apart": True, "poses": 1.0},
+        {"mode": "both", "look": "mixed", "labels": 40},
     ],
 )
 def test_variants_train_and_are_judged_as_stored(changes, monkeypatch):
@@ -89,7 +90,7 @@ def test_hard_questions_come_after_easy_ones():
 def test_wrong_settings_are_refused():
     with pytest.raises(ValueError, match=r"labels: expected 0 to 40 \(the questions\), got 41"):
         config_for("smoke", labels=41)
-    with pytest.raises(ValueError, match="look: expected one of published, randomised"):
+    with pytest.raises(ValueError, match="look: expected one of mixed, published, randomised"):
         AnswererConfig(look="pretty")
     with pytest.raises(ValueError, match="unlabelled_mode: expected one of"):
         AnswererConfig(unlabelled_mode="easy")

@@ -45,6 +45,7 @@ LOOKS = {
     "randomised": RANDOMISED,
     **{f"without {name}": RANDOMISED.without(*knobs) for name, knobs in KNOBS.items()},
 }
+MIXED = "mixed"
 PROFILES = ("smoke", "quick", "paper")
 LABELS = (200, 1_000, 10_000)  # of Table 3
 KNOWN_SHARE = 0.25  # of what is trained on, at least, where some answers are known: they are shown again and again
@@ -55,7 +56,8 @@ class AnswererConfig:
     """Everything that a trained answerer depends on, but the machine.
 
     Fields:
-        mode, look: of the questions trained on: `paper`, `hard`, or `both` in turn; `look` is a key of `LOOKS`.
+        mode, look: of the questions trained on: `paper`, `hard`, or `both` in turn; a key of `LOOKS`, or `mixed`:
+            published and randomised in turn, and judged on published ones.
         questions: how many.
         labels: how many of them have a known answer, the first ones.
         test_questions: how many are judged in each mode; their objects occur in no question trained on.
@@ -97,7 +99,7 @@ class AnswererConfig:
     def __post_init__(self) -> None:
         require_choice("mode", self.mode, (*MODES, "both"))
         require_choice("unlabelled_mode", self.unlabelled_mode, (*MODES, "both", ""))
-        require_choice("look", self.look, LOOKS)
+        require_choice("look", self.look, (*LOOKS, MIXED))
         if not 0 <= self.labels <= self.questions:
             raise ValueError(f"labels: expected 0 to {self.questions} (the questions), got {self.labels}")
         if self.poses < 0 or (self.poses and self.latent != "points"):
@@ -154,12 +156,13 @@ def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
 
     `both_modes` has seen `hard` questions, too, without an answer. `hard` has seen larger pictures, first of `paper`
     questions and then of `hard` ones, without an answer. `posed` has seen no `hard` question and no answer, but is told
-    how the cameras were turned; `posed_large` is the same on larger pictures. `points-200` and the like go on from `points` with
-    so many labels, as many as Table 3 has. `any_look` is for pictures that are not ours: it has seen all sorts of
-    looks, and as our questions cost nothing, it is told all answers.
+    how the cameras were turned; `posed_large` is the same on larger pictures. `points-200` and the like go on from
+    `points` with so many labels, as many as Table 3 has. `any_look` is for pictures that are not ours: it has seen all
+    sorts of looks beside the published one, and as our questions cost nothing, it is told all answers and cameras.
     """
     start = config_for(profile)
     labelled = {"unlabelled_steps": start.steps, "steps": max(1, start.steps // 4)}
+    large = start.size if profile == "smoke" else max(start.size, 64)
     wanted: dict[str, dict[str, Any]] = {
         "points": {},
         **{f"points-{labels}": labelled | {"labels": min(labels, start.questions)} for labels in LABELS},
@@ -167,27 +170,34 @@ def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
         "both_modes": {"mode": "both", "answers_apart": True},
         "hard": {
             "mode": "hard",
-            "size": max(start.size, 64) if profile != "smoke" else start.size,
+            "size": large,
             "answers_apart": True,
             "unlabelled_mode": "paper",
             "unlabelled_steps": max(1, start.steps * 2 // 5),
             "steps": start.steps * 4 // 5,
         },
         "posed": {"poses": 1.0},
-        "posed_large": {"poses": 1.0, "size": max(start.size, 64) if profile != "smoke" else start.size},
-        "any_look": {"look": "randomised", "labels": start.questions},
+        "posed_large": {"poses": 1.0, "size": large},
+        "any_look": {
+            "look": MIXED,
+            "labels": start.questions,
+            "poses": 1.0,
+            "size": large,
+            "numbers": min(start.numbers, 120),
+        },
     }
     return {name: config_for(profile, seed=seed, **changes) for name, changes in wanted.items()}
 
 
 def look_configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
-    """Shorter trainings on fewer questions, all answers told: each knob left as published, none of them, and all.
+    """Shorter trainings on fewer questions, all answers and cameras told: each knob left as published, none of them,
+    and all.
 
     What a knob is good for shows in `elsewhere`: how many questions are answered as another renderer draws them.
     """
     start = config_for(profile)
     questions = max(8, start.questions // 4)
-    shorter = {"questions": questions, "labels": questions, "steps": max(1, start.steps * 4 // 25)}
+    shorter = {"questions": questions, "labels": questions, "poses": 1.0, "steps": max(1, start.steps * 4 // 25)}
     shorter["elsewhere_questions"] = 2 * start.elsewhere_questions
     looks = {"all": "randomised", **{f"no {name}": f"without {name}" for name in KNOBS}, "none": "published"}
     return {name: config_for(profile, seed=seed, look=look, **shorter) for name, look in looks.items()}
@@ -214,9 +224,14 @@ def load_model(result: Result) -> Answerer:
 
 
 def _prepare(config: AnswererConfig, runtime: Runtime, retrain: bool) -> Plan:
-    look = LOOKS[config.look]
-    parts = MODES if config.mode == "both" else (config.mode,)
-    known = [make_questions(mode, config.questions // len(parts), size=config.size, look=look) for mode in parts]
+    modes = MODES if config.mode == "both" else (config.mode,)
+    looks = (PUBLISHED, RANDOMISED) if config.look == MIXED else (LOOKS[config.look],)
+    count = config.questions // (len(modes) * len(looks))
+    known = [
+        make_questions(mode, count, seed=seed, size=config.size, look=look)
+        for mode in modes
+        for seed, look in enumerate(looks)
+    ]
     answers = _in_turn([part.answers for part in known])
     hard = _in_turn([torch.full_like(part.answers, part.mode == "hard", dtype=torch.bool) for part in known])
     model = initialised(lambda: Answerer(config.settings()), config.seed)
@@ -233,7 +248,9 @@ def _prepare(config: AnswererConfig, runtime: Runtime, retrain: bool) -> Plan:
         weight_decay=config.weight_decay,
         cameras=_in_turn([part.cameras() for part in known]) if config.poses else None,
     )
-    tests = [make_questions(mode, config.test_questions, split="test", size=config.size, look=look) for mode in MODES]
+    tests = [
+        make_questions(mode, config.test_questions, split="test", size=config.size, look=looks[0]) for mode in MODES
+    ]
 
     def judge_stored() -> Outcome:
         weights = rounded(model)
