@@ -34,7 +34,11 @@ VOXEL_EXPERIMENTS = {
     "voxel-ablation": azimuth_ablation.configs,
 }
 SURFEL_EXPERIMENTS = {"pix-t1": pix2scene.configs}  # all that the surfel paper's notebooks share
-IQTT_EXPERIMENTS = {"pix-t3": iqtt_published.configs, "iqtt-bags": iqtt_answerers.configs}
+IQTT_EXPERIMENTS = {
+    "pix-t3": iqtt_published.configs,
+    "iqtt-bags": iqtt_answerers.configs,
+    "iqtt-looks": iqtt_answerers.look_configs,
+}
 MESH_EXPERIMENTS = {"szabo-t2": mesh_gan.configs, "szabo-c1": mesh_gan.prior_configs}
 COMPARED_EXPERIMENTS = {"three-papers": compared.configs}
 EXPERIMENTS = VOXEL_EXPERIMENTS | SURFEL_EXPERIMENTS | IQTT_EXPERIMENTS | MESH_EXPERIMENTS | COMPARED_EXPERIMENTS
@@ -42,6 +46,7 @@ RUNS = {  # the others' is `run`
     "pix-t1": pix2scene.run,
     "pix-t3": iqtt_published.run,
     "iqtt-bags": iqtt_answerers.run,
+    "iqtt-looks": iqtt_answerers.run,
     "szabo-t2": mesh_gan.run,
     "szabo-c1": mesh_gan.run,
     "three-papers": compared.run,

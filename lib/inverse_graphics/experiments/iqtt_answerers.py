@@ -154,11 +154,11 @@ def config_for(profile: str, **changes: Any) -> AnswererConfig:
 def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
     """All that is trained of our own method, by a name for each.
 
-    `both_modes` has seen `hard` questions, too, without an answer. `hard` has seen larger pictures, first of `paper`
-    questions and then of `hard` ones, without an answer. `posed` has seen no `hard` question and no answer, but is told
-    how the cameras were turned; `posed_large` is the same on larger pictures. `points-200` and the like go on from
-    `points` with so many labels, as many as Table 3 has. `any_look` is for pictures that are not ours: it has seen all
-    sorts of looks beside the published one, and as our questions cost nothing, it is told all answers and cameras.
+    `hard` has seen larger pictures, first of `paper` questions and then of `hard` ones, without an answer. `posed` has
+    seen no `hard` question and no answer, but is told how the cameras were turned; `posed_large` is the same on larger
+    pictures. `points-200` and the like go on from `points` with so many labels, as many as Table 3 has. `any_look` is
+    for pictures that are not ours: it has seen all sorts of looks beside the published one, and as our questions cost
+    nothing, it is told all answers and cameras.
     """
     start = config_for(profile)
     labelled = {"unlabelled_steps": start.steps, "steps": max(1, start.steps // 4)}
@@ -167,7 +167,6 @@ def configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
         "points": {},
         **{f"points-{labels}": labelled | {"labels": min(labels, start.questions)} for labels in LABELS},
         "embedding": {"latent": "embedding"},
-        "both_modes": {"mode": "both", "answers_apart": True},
         "hard": {
             "mode": "hard",
             "size": large,
@@ -198,7 +197,7 @@ def look_configs(profile: str, seed: int = 0) -> dict[str, AnswererConfig]:
     start = config_for(profile)
     questions = max(8, start.questions // 4)
     shorter = {"questions": questions, "labels": questions, "poses": 1.0, "steps": max(1, start.steps * 4 // 25)}
-    shorter["elsewhere_questions"] = 2 * start.elsewhere_questions
+    shorter |= {"test_questions": start.test_questions * 2 // 5, "elsewhere_questions": 2 * start.elsewhere_questions}
     looks = {"all": "randomised", **{f"no {name}": f"without {name}" for name in KNOBS}, "none": "published"}
     return {name: config_for(profile, seed=seed, look=look, **shorter) for name, look in looks.items()}
 

@@ -15,7 +15,13 @@ PRINTED = {
     "siamese": (0.3698, 0.3610, 0.3701, 0.3752),
     "pix2scene": (0.4372, 0.4691, 0.5567, 0.5983),
 }
-TITLES = {"cnn": "CNN", "siamese": "Siamese CNN", "pix2scene": "Pix2Scene", "points": "bags, points in space (ours)"}
+TITLES = {
+    "cnn": "CNN",
+    "siamese": "Siamese CNN",
+    "pix2scene": "Pix2Scene",
+    "points": "bags, points in space (ours)",
+    "posed": "the same, cameras told (ours)",
+}
 
 
 def cells(published: Mapping[str, Result], ours: Mapping[str, Result], mode: str) -> dict[str, dict[int, Accuracy]]:
@@ -29,6 +35,7 @@ def cells(published: Mapping[str, Result], ours: Mapping[str, Result], mode: str
         method: {labels: published[f"{method}-{labels}"] for labels in LABELS} for method in PRINTED
     }
     found["points"] = {0: ours["points"]} | {labels: ours[f"points-{labels}"] for labels in iqtt_answerers.LABELS}
+    found["posed"] = {0: ours["posed"]}
     return {
         method: {labels: Accuracy(**result.numbers["accuracy"][mode]) for labels, result in row.items()}
         for method, row in found.items()
