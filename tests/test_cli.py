@@ -152,7 +152,10 @@ def test_train_hands_its_flags_on_and_names_what_it_got(workspace, monkeypatch, 
 
 def test_an_unknown_experiment_lists_the_known(capsys):
     assert cli.main(["train", "ucar-f44"]) == 2
-    assert "no experiment 'ucar-f44'; there are iqtt-bags, iqtt-looks, pix-t1, pix-t3, szabo-c1, " in capsys.readouterr().err
+    assert (
+        "no experiment 'ucar-f44'; there are iqtt-bags, iqtt-looks, pix-t1, pix-t3, szabo-c1, "
+        in capsys.readouterr().err
+    )
 
 
 def test_a_dry_run_says_what_a_training_takes_and_makes_none(workspace, capsys):

@@ -12,6 +12,7 @@ from inverse_graphics.experiments import (
     compared,
     digit_geometry,
     final_model,
+    iqtt_answerers,
     mesh_gan,
     mesh_tables,
     pix2scene,
@@ -124,6 +125,15 @@ def test_voxels_and_meshes_of_one_set_are_better_than_what_learns_nothing_of_sha
         for name in ("voxels", "meshes"):
             found = find_result(compared.configs("quick", seed)[name]).numbers["measures"]["iou"]
             assert found["n"] == 192 and found["mean"] > best + 0.05
+
+
+def test_told_cameras_bring_out_what_is_hard():
+    configs = iqtt_answerers.configs("quick")
+    found = {name: find_result(config).numbers["accuracy"] for name, config in configs.items()}
+    assert all(told["count"] == 5000 for modes in found.values() for told in modes.values())
+    assert found["points"]["paper"]["share"] > 0.85 and found["points-10000"]["paper"]["share"] > 0.9
+    assert configs["posed"].labels == configs["embedding"].labels == 0
+    assert found["posed"]["hard"]["share"] > 0.6 > found["embedding"]["hard"]["share"] + 0.1
 
 
 def test_the_ablations_of_the_mesh_paper_are_in_the_printed_order():

@@ -14,7 +14,7 @@ WAYS = [
     ("pix-t1", "shapes"),
     ("pix-t3", "cnn-0"),  # no step at all: without labels it stays as it is
     ("pix-t3", "pix2scene-200"),
-    ("iqtt-bags", "points"),
+    ("iqtt-bags", "posed"),
     ("szabo-t2", "full"),
     ("three-papers", "surfels"),
     ("three-papers", "meshes"),

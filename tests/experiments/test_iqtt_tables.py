@@ -42,7 +42,9 @@ def test_the_table_has_every_method_mode_and_number_of_labels(published, ours):
     assert table.loc["people", ("printed", "0")].startswith("73.3")
     assert table.loc["floor: silhouette area", ("hard mode", "0")] == "50.0 ± 0.7"
     assert table.loc["chance", ("printed", "0")] == ""
-    assert list(table.index[:4]) == list(TITLES.values())
+    assert table.loc[TITLES["posed"], ("hard mode", "0")] == "60.0 ± 0.7"
+    assert table.loc[TITLES["posed"], ("hard mode", "200")] == ""
+    assert list(table.index[:3]) == [TITLES[name] for name in PRINTED]
 
 
 def test_the_verdict_is_on_the_order(published):

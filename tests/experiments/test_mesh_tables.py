@@ -7,6 +7,7 @@ from inverse_graphics.experiments.mesh_gan import PRIORS, VARIANTS
 from inverse_graphics.experiments.mesh_tables import (
     PRINTED,
     frechet_table,
+    mean_distances,
     order_verdict,
     prior_table,
     prior_verdict,
@@ -30,13 +31,26 @@ def test_what_breaks_the_order_is_named(changes, outcome, reason):
     assert found == outcome and why.startswith(reason)
 
 
-def test_table_2_has_all_its_rows():
-    numbers = {"frechet": {"hog-colour": {"distance": 3.0, "between_halves": 0.5}}, "covered": 0.25}
-    result = SimpleNamespace(numbers=numbers, config={"dataset": "heads", "judged": 16})
-    table = frechet_table(dict.fromkeys(VARIANTS, result))
+def judged(distance):
+    numbers = {"frechet": {"hog-colour": {"distance": distance, "between_halves": 0.5}}, "covered": 0.25}
+    return SimpleNamespace(numbers=numbers, config={"dataset": "heads", "judged": 16})
+
+
+def test_table_2_has_all_its_rows_and_the_spread_over_seeds():
+    results = {name: [judged(3.0)] for name in VARIANTS} | {"full": [judged(2.0), judged(3.0), judged(4.0)]}
+    table = frechet_table(results)
     assert list(table.index) == [name.upper() for name in PRINTED]
-    assert table.loc["FULL", "hog-colour"] == 3 and table.loc["FULL", "printed (Inception)"] == 63.3
-    assert table.loc["CAR", "covers, %"] == 25
+    assert table.loc["FULL", "hog-colour"] == "3.00 ± 1.00" and table.loc["FULL", "printed (Inception)"] == 63.3
+    assert table.loc["CAR", "hog-colour"] == "3.00" and table.loc["FULL", "seeds"] == 3
+    assert table.loc["CAR", "covers, %"] == "25.0"
+
+
+def test_means_are_of_features_that_all_have():
+    lacking = judged(1.0)
+    results = {"soft": [judged(1.0), judged(4.0)], "full": [lacking]}
+    assert mean_distances(results) == {"hog-colour": {"soft": 2.5, "full": 1.0}}
+    lacking.numbers["frechet"] = {}
+    assert mean_distances(results) == {}
 
 
 def likeness(correlation, inverted=0.0):

@@ -1,7 +1,9 @@
 """szabo-t2 and szabo-c1: Table 2 of Szabó & Favaro 2019 beside ours, and what its priors are good for."""
 
 import itertools
-from collections.abc import Mapping
+import math
+import statistics
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,18 +16,41 @@ ADDED = ("crisp", "soft", "size", "full")  # each has one thing more than the on
 FAR = 2.0  # times as far: "far worse"
 
 
-def frechet_table(results: Mapping[str, Result]) -> pd.DataFrame:
-    """Table 2: a row per variant, with distances by the features that there are, their floors, and the printed ones."""
+def frechet_table(results: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
+    """Table 2: a row per variant, with distances by the features that there are, their floors, and the printed ones.
+
+    Args:
+        results: by variant, one for each seed. More than one are shown as mean ± standard deviation; the floor is the
+            first one's.
+    """
     rows: dict[str, dict[str, Any]] = {}
-    for name, result in results.items():
-        row: dict[str, Any] = {"data": result.config["dataset"], "printed (Inception)": PRINTED[name]}
-        for features, found in result.numbers["frechet"].items():
-            row[features] = found["distance"]
+    for name, runs in results.items():
+        first = runs[0]
+        row: dict[str, Any] = {
+            "data": first.config["dataset"],
+            "seeds": len(runs),
+            "printed (Inception)": PRINTED[name],
+        }
+        for features, found in first.numbers["frechet"].items():
+            row[features] = _spread([run.numbers["frechet"][features]["distance"] for run in runs])
             row[f"{features}, real halves"] = found["between_halves"]
-        row |= {"covers, %": 100 * result.numbers["covered"], "pictures made": result.config["judged"]}
-        rows[name.upper()] = row
+        row["covers, %"] = _spread([100 * run.numbers["covered"] for run in runs])
+        rows[name.upper()] = row | {"pictures made": first.config["judged"]}
     rows["BUS"] = {"data": "no photographs of buses here", "printed (Inception)": PRINTED["bus"]}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("variant")
+
+
+def mean_distances(results: Mapping[str, Sequence[Result]]) -> dict[str, dict[str, float]]:
+    """Means over seeds of Fréchet distances: by features that all results have, then by variant."""
+    known = [run.numbers["frechet"] for runs in results.values() for run in runs]
+    return {
+        features: {
+            name: statistics.mean(run.numbers["frechet"][features]["distance"] for run in runs)
+            for name, runs in results.items()
+        }
+        for features in known[0]
+        if all(features in one for one in known)
+    }
 
 
 def order_verdict(distances: Mapping[str, float]) -> tuple[str, str]:
@@ -86,6 +111,12 @@ def _verdict(kept: Mapping[str, bool]) -> tuple[str, str]:
     if not broken:
         return "reproduced", ""
     return ("partly" if len(broken) < len(kept) else "not reproduced"), "not so: " + "; ".join(broken)
+
+
+def _spread(values: Sequence[float]) -> str:
+    mean = statistics.mean(values)
+    digits = max(0, 2 - math.floor(math.log10(max(abs(mean), 0.01))))  # three that count, more before the point
+    return f"{mean:.{digits}f}" + (f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else "")
 
 
 def _row(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -177,7 +177,9 @@ class AnswererTrainer:
             for each in (latents, self.model.mirrored(latents))
         )
         references = found[:, 0]
-        others, against = (self._run["posed_scale"](references @ each[:, 1:].flatten(0, 1).T) for each in (found, mirrored))
+        others, against = (
+            self._run["posed_scale"](references @ each[:, 1:].flatten(0, 1).T) for each in (found, mirrored)
+        )
         return multiple_instance_loss(others.unflatten(1, (-1, 3)), against, answers)
 
     def _against(self, latents: Tensor, numbers: Tensor) -> Tensor | None:
