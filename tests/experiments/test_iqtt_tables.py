@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from inverse_graphics.experiments import iqtt_answerers, iqtt_published
-from inverse_graphics.experiments.iqtt_tables import LABELS, PRINTED, TITLES, answer_table, verdict
+from inverse_graphics.experiments.iqtt_tables import LABELS, PRINTED, TITLES, answer_table, seed_table, verdict
 from inverse_graphics.results import Result
 
 FLOORS = {"chance": 1 / 3, "floor: silhouette area": 0.5, "oracle: number of cubes": 0.7}
@@ -17,7 +17,7 @@ def result(paper, hard=0.34):
         "accuracy": {"paper": told(paper), "hard": told(hard)},
         "floors": {mode: {name: told(share) for name, share in FLOORS.items()} for mode in ("paper", "hard")},
     }
-    return Result(Path(), "trained on this machine", {}, numbers, {}, [])
+    return Result(Path(), "trained on this machine", {"labels": 1000}, numbers, {}, [])
 
 
 @pytest.fixture
@@ -45,6 +45,12 @@ def test_the_table_has_every_method_mode_and_number_of_labels(published, ours):
     assert table.loc[TITLES["posed"], ("hard mode", "0")] == "60.0 ± 0.7"
     assert table.loc[TITLES["posed"], ("hard mode", "200")] == ""
     assert list(table.index[:3]) == [TITLES[name] for name in PRINTED]
+
+
+def test_seeds_become_means_and_deviations():
+    table = seed_table({"posed": [result(0.90, 0.6), result(0.92, 0.6), result(0.94, 0.6)], "points": [result(0.9)]})
+    assert list(table.loc["posed"]) == ["1,000", "3", "92.0 ± 2.0", "60.0 ± 0.0"]
+    assert table.loc["points", "hard mode, %"] == "34.0"
 
 
 def test_the_verdict_is_on_the_order(published):

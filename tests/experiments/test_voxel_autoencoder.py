@@ -127,7 +127,7 @@ def test_figures_name_four_objectives_and_one_aae_with_texturizer():
 
 
 def test_unknown_names_list_the_valid_ones():
-    with pytest.raises(ValueError, match=r"experiment: expected one of iqtt-bags, iqtt-looks, pix-t1, .*; got 'ucar-f99'"):
+    with pytest.raises(ValueError, match=r"experiment: expected one of iqtt-bags, iqtt-looks, .*; got 'ucar-f99'"):
         catalogue.train("ucar-f99")
     with pytest.raises(ValueError, match="profile: expected one of paper, quick, smoke"):
         digit_geometry.configs("huge")

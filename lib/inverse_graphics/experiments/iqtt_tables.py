@@ -1,9 +1,11 @@
 """pix-t3: Table 3 of Pix2Scene, its methods and ours on the same questions, beside floors, oracles and people."""
 
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from inverse_graphics.datasets.iqtt import MODES
 from inverse_graphics.experiments import iqtt_answerers, iqtt_published
 from inverse_graphics.metrics.iqtt import PEOPLE, Accuracy
 from inverse_graphics.results import Result
@@ -45,7 +47,7 @@ def cells(published: Mapping[str, Result], ours: Mapping[str, Result], mode: str
 def answer_table(published: Mapping[str, Result], ours: Mapping[str, Result]) -> pd.DataFrame:
     """Table 3: rows are methods, floors and oracles; columns (mode or `printed`, labels)."""
     rows: dict[str, dict[tuple[str, str], str]] = {}
-    for mode in ("paper", "hard"):
+    for mode in MODES:
         for method, row in cells(published, ours, mode).items():
             for labels, value in row.items():
                 rows.setdefault(TITLES[method], {})[f"{mode} mode", f"{labels:,}"] = _percent(value)
@@ -58,6 +60,19 @@ def answer_table(published: Mapping[str, Result], ours: Mapping[str, Result]) ->
     columns = [(part, f"{labels:,}") for part in ("paper mode", "hard mode", "printed") for labels in LABELS]
     table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=pd.MultiIndex.from_tuples(columns))
     return table.fillna("").rename_axis("answered by")
+
+
+def seed_table(results: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
+    """A row for each training, named as in `results`: right answers in per cent, mean ± deviation over seeds."""
+    rows = {}
+    for name, runs in results.items():
+        row: dict[str, str] = {"labels": f"{runs[0].config['labels']:,}", "seeds": str(len(runs))}
+        for mode in MODES:
+            shares = [100 * run.numbers["accuracy"][mode]["share"] for run in runs]
+            spread = f" ± {statistics.stdev(shares):.1f}" if len(shares) > 1 else ""
+            row[f"{mode} mode, %"] = f"{statistics.mean(shares):.1f}{spread}"
+        rows[name] = row
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("trained as")
 
 
 def verdict(published: Mapping[str, Result]) -> tuple[str, str]:
