@@ -136,7 +136,8 @@ def test_told_cameras_bring_out_what_is_hard():
     assert found["posed"]["hard"]["share"] > 0.6 > found["embedding"]["hard"]["share"] + 0.1
 
 
-def test_the_ablations_of_the_mesh_paper_are_in_the_printed_order():
-    found = {name: find_result(config).numbers["frechet"] for name, config in mesh_gan.configs("quick").items()}
-    distances = {name: by_features["squeezenet-1.1"]["distance"] for name, by_features in found.items()}
-    assert mesh_tables.order_verdict(distances) == ("reproduced", "")
+def test_of_the_mesh_paper_s_order_only_what_stands_out_holds_for_every_seed():
+    runs = {name: [find_result(mesh_gan.configs("quick", seed)[name]) for seed in (0, 1)] for name in mesh_tables.ORDER}
+    distances = mesh_tables.seed_distances(runs)["squeezenet-1.1"]
+    outcome, reason = mesh_tables.order_verdict(distances)
+    assert outcome == "partly" and "CRISP" not in reason and "SIZE is better than SOFT (1 of 2 seeds)" in reason

@@ -94,6 +94,9 @@ def test_wrong_settings_are_refused():
         AnswererConfig(look="pretty")
     with pytest.raises(ValueError, match="unlabelled_mode: expected one of"):
         AnswererConfig(unlabelled_mode="easy")
+    for poses, latent in ((1.0, "embedding"), (-1.0, "points")):
+        with pytest.raises(ValueError, match="poses: expected 0 or more, and 0 for an embedding"):
+            AnswererConfig(latent=latent, poses=poses)
     with pytest.raises(ValueError, match="profile: expected one of"):
         config_for("fast")
 

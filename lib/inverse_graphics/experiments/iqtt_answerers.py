@@ -69,7 +69,7 @@ class AnswererConfig:
             starts from nothing. Several numbers of labels can share it.
         unlabelled_mode: of the questions of that training; empty if it is `mode`, too.
         learning_rate, weight_decay: see `AnswererTrainer`.
-        seed: of initial weights and order of questions. The questions are those of seed 0 for any.
+        seed: of initial weights and order of questions. The questions are the same for any.
     """
 
     mode: str = "paper"
