@@ -107,5 +107,5 @@ def accuracy_by_margin(scores: dict[str, tuple[Tensor, Tensor]], parts: int = 10
     axes.axhline(100 / 3, color=GREY, linewidth=1, linestyle=":")
     axes.text(parts, 100 / 3 - 1, "chance", color=GREY, fontsize=9, ha="right", va="top")
     axes.set(xlabel="tenths of the questions, the least sure first", ylabel="right, %", ylim=(25, 101), xticks=[])
-    axes.legend(loc="upper left")
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
