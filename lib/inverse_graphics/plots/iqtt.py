@@ -95,7 +95,7 @@ def accuracy_by_margin(scores: dict[str, tuple[Tensor, Tensor]], parts: int = 10
     Args:
         scores: label → scores (N, 3) and answers (N,).
     """
-    figure = Figure(figsize=(WIDTH * 0.6, 3.4))
+    figure = Figure(figsize=(WIDTH * 0.6, 3.6), layout="constrained")
     axes = figure.add_subplot()
     for colour, (label, (values, answers)) in zip(COLOURS, scores.items(), strict=False):
         values = values.float()
