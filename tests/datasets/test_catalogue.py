@@ -20,7 +20,7 @@ STAND_INS = {
     "mnist": "digits",
     "fashion_mnist": "garments",
     "celeba": "faces",
-    "celeba_colour": "heads",
+    "celeba_heads": "heads",
     "ffhq": "heads",
     "cars": "toy_cars",
     "modelnet40": "objects",
@@ -62,7 +62,7 @@ def test_rendered_sets_have_the_classes_of_their_modules():
 @pytest.mark.parametrize("name", ["minst", "", None, ["mnist"]])
 def test_unknown_names_list_the_valid_ones(ask, name):
     with pytest.raises(
-        ValueError, match="name: expected one of cars, celeba, celeba_colour, digits, faces, fashion_mnist"
+        ValueError, match="name: expected one of cars, celeba, celeba_heads, digits, faces, fashion_mnist"
     ):
         ask(name)
 

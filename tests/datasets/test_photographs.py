@@ -68,15 +68,24 @@ def test_ffhq_s_nested_folders_and_archives(data_folder):
     assert torch.equal(read("ffhq", "train", everything).images, unpacked.images)
 
 
-def test_faces_are_cropped_as_celeba_s(data_folder):
+@pytest.mark.parametrize("size", [(178, 218), (89, 109)])
+def test_heads_keep_the_width_of_celeba_s_frame_and_the_rows_from_hair_to_neck(data_folder, size):
     folder = data_folder / "celeba" / "img_align_celeba"
+    rows = np.linspace(0, 255, size[1]).round().astype(np.uint8)
+    columns = np.linspace(0, 255, size[0]).round().astype(np.uint8)
+    pixels = np.stack([*np.broadcast_arrays(rows[:, None], columns[None]), np.zeros(size[::-1], np.uint8)], -1)
+    folder.mkdir(parents=True)
     for i in range(1, 11):
-        paint(folder / f"{i:06d}.jpg", (200, 150, 100), (178, 218))
-    assert read("celeba_colour", "train", everything, 64).images.shape == (9, 3, 64, 64)
+        Image.fromarray(pixels).save(folder / f"{i:06d}.jpg", quality=95)
+    image = read("celeba_heads", "train", everything, 32).images[0]
+    assert image.shape == (3, 32, 32)
+    first, last = 28 / 218, 206 / 218
+    assert torch.allclose(image[0, [0, -1], 16], torch.tensor([first, last]), atol=0.03)
+    assert torch.allclose(image[1, 16, [0, -1]], torch.tensor([0.0, 1.0]), atol=0.03)
 
 
 def test_missing_sets_and_unknown_names(data_folder):
     with pytest.raises(DatasetError, match="cars: not on this machine"):
         read("cars", "train", everything)
-    with pytest.raises(ValueError, match="name: expected one of cars, celeba_colour, ffhq"):
+    with pytest.raises(ValueError, match="name: expected one of cars, celeba_heads, ffhq"):
         present("buses", "train")

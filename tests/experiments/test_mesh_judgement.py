@@ -18,7 +18,7 @@ def truth(tmp_path_factory):
         patch.setattr(paths, "DATA", tmp_path_factory.mktemp("data"))
         patch.setattr(heads, "GRID", 24)
         patch.setattr(heads, "TEXTURE", 24)
-        yield truth_for("celeba_colour", 6, SIDE)
+        yield truth_for("celeba_heads", 6, SIDE)
 
 
 def scene(shape, count=6):

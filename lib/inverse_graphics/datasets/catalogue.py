@@ -88,13 +88,13 @@ CATALOGUE = {
         obtain="Get img_align_celeba.zip by hand from mmlab.ie.cuhk.edu.hk/projects/CelebA.html, put it unopened into "
         "a folder `celeba/` and set INVERSE_GRAPHICS_DATA to the folder that holds that, or put it into `data/celeba/`",
     ),
-    "celeba_colour": Entry(
-        title="CelebA, in colour",
+    "celeba_heads": Entry(
+        title="CelebA, heads in colour",
         class_names=faces.CLASS_NAMES,
         licence="non-commercial research only (MMLAB, The Chinese University of Hong Kong)",
         stand_in="heads",
-        read=partial(photographs.read, "celeba_colour"),
-        present=partial(photographs.present, "celeba_colour"),
+        read=partial(photographs.read, "celeba_heads"),
+        present=partial(photographs.present, "celeba_heads"),
         obtain="Get img_align_celeba.zip as for `celeba`",
         channels=3,
     ),

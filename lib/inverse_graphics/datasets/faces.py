@@ -47,6 +47,7 @@ UNUSABLE = (  # what zipfile and Pillow raise at a file that is none, is cut sho
 CLASS_NAMES = ("face",)
 FRAME = (178, 218)  # width and height of an aligned CelebA photograph; the eyes are at row 111 of it
 CROP = (25, 57, 153, 185)  # of FRAME: the square about (89, 121) that Karras et al. 2018 take; forehead to chin
+HEAD = (0, 28, 178, 206)  # of FRAME: hair and neck, too, with the eyes above the middle, about as FFHQ frames them
 TRAIN, ALL = 9000, 10_000  # numbers 1..9,000 are the train split, 9,001..10,000 the test split
 FOLDERS = ("celeba", "CelebA", "CelebA/Img", "")  # under each data folder; "" is the data folder itself
 SIDES = (28, CROP[2] - CROP[0])  # smallest and largest side that is read; a larger one would add no detail
@@ -170,8 +171,8 @@ def _decode(data: bytes, side: int, crop: Callable[[int, int], Box], mode: str) 
 # CelebA
 
 
-def celeba_crop(width: int, height: int) -> Box:
-    """`CROP`, scaled to a copy of an aligned photograph at any size.
+def celeba_crop(width: int, height: int, part: Box = CROP) -> Box:
+    """A part of `FRAME`, scaled to a copy of an aligned photograph at any size.
 
     Raises:
         ValueError: the sides are not as 178 to 218, so it is no aligned photograph.
@@ -179,7 +180,7 @@ def celeba_crop(width: int, height: int) -> Box:
     x, y = width / FRAME[0], height / FRAME[1]
     if abs(width - y * FRAME[0]) > 1:  # sides of smaller copies are rounded
         raise ValueError(f"expected sides as {FRAME[0]} to {FRAME[1]}, got {width}×{height}")
-    left, top, right, bottom = CROP
+    left, top, right, bottom = part
     return left * x, top * y, right * x, bottom * y
 
 

@@ -7,6 +7,7 @@ the user has it; nothing is downloaded. Each tenth photograph, by the order of n
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ from inverse_graphics import paths
 from inverse_graphics.checks import require_choice
 from inverse_graphics.datasets.block_cache import load_block, save_block
 from inverse_graphics.datasets.downloads import whereabouts
-from inverse_graphics.datasets.faces import Box, celeba_crop, centre_square, find_celeba, opened, read_photographs
+from inverse_graphics.datasets.faces import HEAD, Box, celeba_crop, centre_square, find_celeba, opened, read_photographs
 from inverse_graphics.datasets.images import Choose, Classes, DatasetError, Pictures
 
 SIDE = 32  # pixels, where none is asked for
@@ -51,7 +52,7 @@ def _find(*places: str) -> Callable[[], Path | None]:
 
 
 ALBUMS = {
-    "celeba_colour": Album("CelebA (Liu et al. 2015)", find_celeba, celeba_crop),
+    "celeba_heads": Album("CelebA (Liu et al. 2015), heads", find_celeba, partial(celeba_crop, part=HEAD)),
     "ffhq": Album(
         "FFHQ (Karras et al. 2019), thumbnails",
         _find("ffhq/thumbnails128x128", "ffhq/thumbnails128x128.zip", "thumbnails128x128", "thumbnails128x128.zip"),

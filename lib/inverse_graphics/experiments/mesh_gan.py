@@ -108,7 +108,7 @@ SMOKE = {
 # Less than a hundredth of the paper's pictures: so γ is that of small ones, all learn faster, shapes above all, and
 # what is learnt on small pictures is kept. CelebA's aligned faces look to the front more than the paper's do.
 QUICK = {
-    "dataset": "celeba_colour",
+    "dataset": "celeba_heads",
     "train_images": 8192,
     "judged": 2048,
     "steps": 1800,
