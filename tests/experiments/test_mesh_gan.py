@@ -18,6 +18,7 @@ from inverse_graphics.experiments.mesh_gan import (
     sample_scenes,
     sample_views,
 )
+from inverse_graphics.models.meshes import SHAPE_GAIN
 from inverse_graphics.training.loop import Runtime
 
 RUNTIME = Runtime(accelerator="cpu", precision="32-true", progress=False)
@@ -57,6 +58,12 @@ def test_table_2_s_variants_differ_in_what_it_says():
     assert found["view"].azimuth == 120 and found["car"].start == "sheet"
     assert len({config.steps for config in found.values()}) == 1  # equal budgets
     assert config_for("paper").settings().size == 128
+
+
+def test_faces_are_seen_from_nearer_the_front_in_quick_and_cars_and_made_up_heads_are_not():
+    faces, made_up = config_for("quick"), config_for("quick", dataset="heads")
+    assert faces.dataset == "celeba_heads" and faces.azimuth < made_up.azimuth == configs("quick")["car"].azimuth
+    assert faces.gain < made_up.gain and config_for("paper").azimuth == 45 and config_for("paper").gain == SHAPE_GAIN
 
 
 def test_unknown_variants_list_the_valid_ones():

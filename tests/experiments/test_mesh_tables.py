@@ -6,6 +6,7 @@ import pytest
 from inverse_graphics.experiments.mesh_gan import PRIORS, VARIANTS
 from inverse_graphics.experiments.mesh_tables import (
     PRINTED,
+    are_right,
     frechet_table,
     order_verdict,
     prior_table,
@@ -68,6 +69,10 @@ def likeness(correlation, inverted=0.0):
     return {"correlation": correlation, "spread": 0.1, "relief": 0.2, "inverted": inverted, "overlap": 0.8, "count": 9}
 
 
+def test_right_shapes_are_correlated_and_hardly_ever_inverted():
+    assert are_right(likeness(0.51, 0.04)) and not are_right(likeness(0.5, 0.04)) and not are_right(likeness(0.9, 0.05))
+
+
 @pytest.fixture
 def numbers():
     depth = {"generated": likeness(0.8), "floor": likeness(0.6), "ceiling": likeness(0.95)}
@@ -78,7 +83,7 @@ def numbers():
 
 
 def test_priors_that_help_are_found(numbers):
-    assert prior_verdict(numbers, numbers["all"]) == ("reproduced", "")
+    assert prior_verdict(numbers, [numbers["all"]]) == ("reproduced", "")
     table = prior_table({name: SimpleNamespace(numbers=found) for name, found in numbers.items()})
     assert list(table.index) == ["all priors", *list(PRIORS)[1:], "a ball (floor)", "other true heads (ceiling)"]
     assert table.loc["one view", "inverted, %"] == 50
@@ -86,8 +91,9 @@ def test_priors_that_help_are_found(numbers):
 
 def test_priors_that_do_not_help_are_found_out(numbers):
     numbers["still background"]["covered"] = 0.4
-    outcome, reason = prior_verdict(numbers, numbers["all"])
+    outcome, reason = prior_verdict(numbers, [numbers["all"]])
     assert outcome == "partly" and "background" in reason and "photographs" not in reason
-    assert "photographs" in prior_verdict(numbers, {"depth": {"generated": likeness(0.1, 0.45)}})[1]
+    inverted = {"depth": {"generated": likeness(0.1, 0.45)}}
+    assert "photographs" in prior_verdict(numbers, [numbers["all"], inverted])[1]
     numbers["all"]["depth"]["generated"] = likeness(0.05, 0.4)
-    assert prior_verdict(numbers, numbers["all"])[0] == "not reproduced"
+    assert prior_verdict(numbers, [numbers["all"]])[0] == "not reproduced"

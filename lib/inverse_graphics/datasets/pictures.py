@@ -69,7 +69,7 @@ DIGITS = Layout(longest=20, centred="mass")  # MNIST's
 GARMENTS = Layout(longest=28)  # Fashion-MNIST's
 SILHOUETTES = Layout(longest=26, silhouette=True)  # of the rendered sets: 0.95 of the view is used
 PHOTOGRAPHS = Layout(light_on_dark=False)  # faces
-CLOSE_UPS = Layout(side=32, colour=True, light_on_dark=False)  # faces, for meshes
+PORTRAITS = Layout(side=32, colour=True, light_on_dark=False)  # faces with hair and neck, for meshes
 ROOMS = Layout(side=64, colour=True, light_on_dark=False)  # of the surfel paper
 
 

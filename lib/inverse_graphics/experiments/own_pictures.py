@@ -19,7 +19,7 @@ from torch import Tensor
 
 from inverse_graphics.checks import require_choice, require_tensor
 from inverse_graphics.datasets import with_stand_ins
-from inverse_graphics.datasets.pictures import CLOSE_UPS, DIGITS, GARMENTS, PHOTOGRAPHS, ROOMS, SILHOUETTES, Layout
+from inverse_graphics.datasets.pictures import DIGITS, GARMENTS, PHOTOGRAPHS, PORTRAITS, ROOMS, SILHOUETTES, Layout
 from inverse_graphics.geometry.cameras import Cameras
 from inverse_graphics.geometry.depth_maps import depth_surface
 from inverse_graphics.geometry.meshes import Mesh
@@ -188,7 +188,7 @@ MODELS = {
     "surfels-shapes": Choice("rooms with one simple shape", "surfels", _surfels("shapes"), ROOMS),
     "surfels-boxes": Choice("rooms with a turned box", "surfels", _surfels("box_rotation"), ROOMS),
     "surfels-household": Choice("rooms with a household object", "surfels", _surfels("household"), ROOMS),
-    "faces": Choice("photographs of faces, as textured meshes, GAN", "meshes", _faces, CLOSE_UPS),
+    "faces": Choice("photographs of faces with hair and neck, as textured meshes, GAN", "meshes", _faces, PORTRAITS),
 }
 
 
