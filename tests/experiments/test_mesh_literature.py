@@ -56,4 +56,4 @@ def test_meshes_need_pictures_alone_unless_their_background_is_plain(rim, expect
     table = literature_table(rows)
     assert len(table) == 19
     assert table.loc["this companion, voxels", "trained with"] == "pictures, silhouettes (plain background)"
-    assert "± 30° and ± 15°" in table.loc["this companion, meshes", "source"]
+    assert "± 15° and ± 15°" in table.loc["this companion, meshes", "source"]
