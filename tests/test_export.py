@@ -9,7 +9,7 @@ import torch
 import trimesh
 from PIL import Image
 
-from inverse_graphics.export import load_mesh, save_mesh, save_picture
+from inverse_graphics.export import load_mesh, save_mesh, save_meshes, save_picture
 from inverse_graphics.geometry.meshes import Mesh, vertex_colours
 from inverse_graphics.geometry.shape_images import initial_shape, textured_mesh
 from inverse_graphics.geometry.voxel_grids import voxel_surface
@@ -124,6 +124,17 @@ def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space left"):
         save_mesh(textured(), path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_several_meshes_are_numbered_and_each_keeps_its_place_and_colours(tmp_path):
+    meshes = [textured(), textured()._replace(vertices=textured().vertices + 1)]
+    paths = save_meshes(meshes, tmp_path, "head")
+    assert [path.name for path in paths] == ["head-1.glb", "head-1.obj", "head-2.glb", "head-2.obj"]
+    for path, mesh in zip(paths, [meshes[0], meshes[0], meshes[1], meshes[1]], strict=True):
+        found = load_mesh(path)
+        torch.testing.assert_close(found.vertices.mean(0), mesh.vertices.mean(0), atol=1e-2, rtol=0)
+        assert len(found.faces) == len(mesh.faces) and found.colours is not None
+    assert [path.name for path in save_meshes(meshes[:1], tmp_path, "cup", ("stl",))] == ["cup-1.stl"]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -13,7 +13,7 @@ in one step, textures before what names them.
 import io
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +46,17 @@ def save_mesh(mesh: Mesh, path: Path | str) -> Path:
     write = _WRITERS[require_suffix(path)]
     write(require_mesh(mesh), path)
     return path
+
+
+def save_meshes(
+    meshes: Iterable[Mesh], folder: Path, name: str, suffixes: Sequence[str] = ("glb", "obj")
+) -> list[Path]:
+    """Write each mesh as `name-1.glb`, `name-1.obj`, `name-2.glb` and so on; the paths."""
+    return [
+        save_mesh(mesh, folder / f"{name}-{number}.{suffix}")
+        for number, mesh in enumerate(meshes, 1)
+        for suffix in suffixes
+    ]
 
 
 def save_picture(picture: Tensor, path: Path | str) -> Path:

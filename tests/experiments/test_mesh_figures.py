@@ -5,12 +5,10 @@ from inverse_graphics.experiments.mesh_figures import (
     as_seen,
     between,
     normal_maps,
-    save_samples,
     turned,
     vertex_normals,
 )
 from inverse_graphics.experiments.mesh_gan import config_for
-from inverse_graphics.export import load_mesh
 from inverse_graphics.geometry.shape_images import disc_mesh, initial_shape, vertices_of
 from inverse_graphics.models.meshes import MeshGenerator, Scene
 
@@ -55,14 +53,3 @@ def test_scenes_between_two_latents_begin_and_end_with_these():
         torch.testing.assert_close(got[[0, -1]], wanted)
     seen = as_seen(config, scenes)
     assert seen.shape == (5, 3, 16, 16) and 0 <= seen.min() and seen.max() <= 1
-
-
-def test_samples_are_saved_with_their_textures_in_both_formats(tmp_path):
-    scene = Scene(*(torch.cat([part, part]) for part in ball()))
-    paths = save_samples(scene, tmp_path, "ball")
-    assert [path.name for path in paths] == ["ball-1.glb", "ball-1.obj", "ball-2.glb", "ball-2.obj"]
-    for path in paths:
-        mesh = load_mesh(path)
-        assert len(mesh.faces) == len(disc_mesh(N).faces)
-        right = mesh.vertices[:, 0] > 0.2
-        assert (mesh.colours[right, 0] > 0.9).all() and (mesh.colours[right, 1] < 0.1).all()  # red, as painted

@@ -6,16 +6,14 @@ renderer, on white: they are for looking.
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from inverse_graphics.experiments.mesh_gan import MeshGANConfig, sample_views
-from inverse_graphics.export import save_mesh
 from inverse_graphics.geometry.cameras import Cameras
-from inverse_graphics.geometry.shape_images import disc_mesh, textured_mesh, vertices_of
+from inverse_graphics.geometry.shape_images import disc_mesh, vertices_of
 from inverse_graphics.models.meshes import MeshGenerator, Scene
 from inverse_graphics.renderers import lit_meshes
 from inverse_graphics.renderers.meshes import MeshSettings, render_mesh, unit_ball_cameras
@@ -58,15 +56,6 @@ def between(generator: MeshGenerator, latents: Tensor, background_latents: Tenso
     """`steps` scenes from the first of two latents (2, Z) to the second, evenly along a line, as Figure 5 has them."""
     shares = torch.linspace(0, 1, steps)[:, None]
     return generator(*(torch.lerp(z[:1], z[1:], shares) for z in (latents, background_latents)))
-
-
-def save_samples(scene: Scene, folder: Path, name: str) -> list[Path]:
-    """Each object of a scene with its texture as `name-1.glb`, `name-1.obj` and so on: the paths."""
-    return [
-        save_mesh(textured_mesh(shape, texture), folder / f"{name}-{number}.{suffix}")
-        for number, (shape, texture) in enumerate(zip(scene.shape, scene.texture, strict=True), 1)
-        for suffix in ("glb", "obj")
-    ]
 
 
 def _drawn(scene: Scene, colours: Tensor, azimuths: Sequence[float], elevation: float, *, textured: bool) -> Tensor:
