@@ -1,13 +1,6 @@
 import torch
 
-from inverse_graphics.experiments.mesh_figures import (
-    SIDE,
-    as_seen,
-    between,
-    normal_maps,
-    turned,
-    vertex_normals,
-)
+from inverse_graphics.experiments.mesh_figures import SIDE, as_seen, between, normal_maps, turned, vertex_normals
 from inverse_graphics.experiments.mesh_gan import config_for
 from inverse_graphics.geometry.shape_images import disc_mesh, initial_shape, vertices_of
 from inverse_graphics.models.meshes import MeshGenerator, Scene
